@@ -1,0 +1,50 @@
+# Compile settings that every target shares, and the helpers that make one target per folder.
+
+add_library(ingle_settings INTERFACE)
+target_include_directories(ingle_settings INTERFACE ${PROJECT_SOURCE_DIR}/src)
+target_compile_options(ingle_settings INTERFACE
+  -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror=return-type
+  # The bits of every result are part of the interface (docs/numerics.md): no contraction, no relaxed math.
+  -ffp-contract=off -fno-math-errno)
+target_compile_definitions(ingle_settings INTERFACE INGLE_VERSION="${PROJECT_VERSION}")
+if(INGLE_SANITIZE)
+  target_compile_options(ingle_settings INTERFACE -fsanitize=${INGLE_SANITIZE} -fno-omit-frame-pointer)
+  target_link_options(ingle_settings INTERFACE -fsanitize=${INGLE_SANITIZE})
+endif()
+
+find_package(Threads REQUIRED)
+if(INGLE_BUILD_TESTS)
+  find_package(GTest)
+  if(NOT GTest_FOUND)
+    # Cross builds have no packaged GoogleTest: Debian ships its sources.
+    add_subdirectory(/usr/src/googletest googletest EXCLUDE_FROM_ALL)
+    add_library(GTest::gtest_main ALIAS gtest_main)
+    add_library(GTest::gmock ALIAS gmock)
+  endif()
+  include(GoogleTest)
+endif()
+
+# ingle_library(NAME [DEPS target...] [SYSTEM library...])
+# The library ingle_NAME from the folder's *.cpp (one target per folder, so that link lines are the architecture's arrows)
+# and, from its *_test.cpp, the program NAME_test. Globbing is safe here because a folder holds exactly one target.
+function(ingle_library name)
+  cmake_parse_arguments(ARG "" "" "DEPS;SYSTEM;TEST_DEPS" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cpp)
+  set(tests ${sources})
+  list(FILTER sources EXCLUDE REGEX "_test\\.cpp$")
+  list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
+  if(sources)
+    add_library(ingle_${name} STATIC ${sources})
+    set(kind PUBLIC)
+  else()
+    add_library(ingle_${name} INTERFACE)
+    set(kind INTERFACE)
+  endif()
+  target_link_libraries(ingle_${name} ${kind} ingle_settings ${ARG_DEPS} ${ARG_SYSTEM})
+  if(tests AND INGLE_BUILD_TESTS)
+    add_executable(${name}_test ${tests})
+    target_link_libraries(${name}_test PRIVATE ingle_${name} ${ARG_TEST_DEPS} GTest::gmock GTest::gtest_main)
+    target_compile_definitions(${name}_test PRIVATE INGLE_TESTDATA="${CMAKE_CURRENT_SOURCE_DIR}/testdata")
+    gtest_discover_tests(${name}_test TEST_PREFIX ${name}. DISCOVERY_TIMEOUT 60)
+  endif()
+endfunction()
