@@ -1,0 +1,118 @@
+// The CPU kernels behind one table per instruction set. Every table gives the bits of the scalar one (docs/numerics.md).
+// Called by the executor from pool threads; the functions hold no state, never allocate and split outputs only.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "tensor/dtype.h"
+
+namespace ingle::cpu {
+
+// 32 activations of one column, quantised for weights of block types (matmul.inl.h says how).
+struct ActivationBlock;
+
+enum class Activation : uint8_t { kSilu, kGeluTanh };
+enum class KvType : uint8_t { kF32, kF16, kQ8_0 };
+
+inline constexpr uint32_t kPageTokens = 32;   // tokens per KV page
+inline constexpr uint32_t kPieceTokens = 256;  // attention pieces begin at absolute positions that are multiples of this
+
+// Where the keys and values of one layer lie inside a page of one layer. K is transposed so that lane = token:
+//   K [kv_heads][head_dim][kPageTokens], V [kv_heads][kPageTokens][head_dim], elements f32, f16 or int8.
+// q8_0 adds one f16 scale per token and chunk of 32 channels (the last chunk may be short), behind the int8 data of
+// its head: K scales [chunks][kPageTokens], V scales [kPageTokens][chunks].
+struct KvLayout {
+  KvType type = KvType::kF16;
+  uint32_t kv_heads = 0;
+  uint32_t head_dim = 0;
+
+  uint32_t chunks() const { return (head_dim + 31) / 32; }
+  // Bytes of one head's keys (values take as many), a multiple of 64.
+  size_t head_bytes() const;
+  // Bytes of one layer's page: the keys of all heads, then the values of all heads.
+  size_t page_bytes() const { return 2 * size_t{kv_heads} * head_bytes(); }
+};
+
+// Queries of one sequence that share the pages of one KV head: `queries` rows q[i] of head_dim floats.
+struct AttentionTile {
+  KvLayout layout;
+  const std::byte* const* pages = nullptr;  // pages[j] holds the layer's tokens [32 j, 32 j + 32) of the sequence
+  uint32_t kv_head = 0;
+  uint32_t queries = 0;                     // 1..kMaxTileQueries
+  const float* const* q = nullptr;          // [queries][head_dim], already rotated
+  const uint32_t* positions = nullptr;      // [queries]; a query sees keys at positions <= its own
+  uint32_t window = 0;                      // 0: all; else only the keys with position > own position - window
+  float scale = 1;                          // scores are scale * q.k
+  float softcap = 0;                        // 0: none; else scores are softcap * tanh(score / softcap)
+};
+inline constexpr uint32_t kMaxTileQueries = 8;
+
+// The unnormalised result of one query over keys seen so far: maximum, denominator, and sum of p.v [head_dim].
+struct AttentionPartial {
+  float max = 0;
+  float denominator = 0;
+  float* values = nullptr;
+  bool empty = true;  // saw no key yet
+};
+
+struct KernelTable {
+  std::string_view name;  // as INGLE_ISA and --isa name it
+  uint32_t lanes;         // rows interleaved in a packed group: lane = output row
+
+  // ---- Matmul. A packed matrix is ceil(rows / lanes) groups; rows past the end are zero weights.
+  size_t (*packed_group_bytes)(DType type, uint32_t cols);  // a multiple of 64
+  // Packs `rows` (1..lanes) rows of `cols` values, row_bytes apart, into the group at dst (64-byte aligned).
+  void (*pack_group)(DType type, const void* src, size_t row_bytes, uint32_t rows, uint32_t cols, void* dst);
+  // The dequantised row `lane` of a group: the embedding lookup. Equals dequantize() of the source row.
+  void (*unpack_row)(DType type, const void* group, uint32_t lane, uint32_t cols, float* out);
+  // One column's activations as int8 blocks: x [cols] -> out [cols / 32]. cols is a multiple of 32.
+  void (*quantize)(const float* x, uint32_t cols, ActivationBlock* out);
+  // One group times `columns` columns: out[c * out_stride + lane] for all `lanes` lanes (out is padded or a scratch).
+  // x: ActivationBlock [columns][cols / 32] for block-quantised types, float [columns][cols] for F32, F16 and BF16,
+  // x_stride_bytes apart. scratch: matmul_scratch_bytes(type, cols) bytes of this thread, 64-byte aligned.
+  void (*matmul_group)(DType type, const void* group, uint32_t cols, const void* x, size_t x_stride_bytes,
+                       uint32_t columns, float* out, size_t out_stride, void* scratch);
+  size_t (*matmul_scratch_bytes)(DType type, uint32_t cols);
+
+  // ---- Elementwise. In-place is allowed where an input and the output have the same type.
+  // out[i] = x[i] / sqrt(mean(x^2) + eps) * weight[i]; the sum is 16 strided partial sums folded in a fixed tree.
+  void (*rms_norm)(const float* x, const float* weight, float eps, uint32_t n, float* out);
+  void (*add)(const float* a, const float* b, uint32_t n, float* out);
+  void (*scale)(const float* x, float factor, uint32_t n, float* out);
+  void (*gated)(Activation activation, const float* gate, const float* up, uint32_t n, float* out);  // act(gate) * up
+  void (*softcap)(const float* x, float cap, uint32_t n, float* out);                                // cap * tanh(x / cap)
+  // Rotates the first 2 * pairs of head_dim channels of each head. cos, sin [pairs].
+  // interleaved: pairs are (2i, 2i + 1), as GGUF's llama files are; else (i, i + pairs).
+  void (*rope)(const float* x, const float* cos, const float* sin, uint32_t heads, uint32_t head_dim, uint32_t pairs,
+               bool interleaved, float* out);
+  // exp, as attention and the sampler use it: sum over i of exp(x[i] - max), 16 strided partial sums; out (may be null)
+  // gets the exponentials.
+  float (*exp_sum)(const float* x, float max, uint32_t n, float* out);
+  float (*max)(const float* x, uint32_t n);  // exact; NaN if any value is NaN
+  bool (*all_finite)(const float* x, uint32_t n);
+
+  // ---- KV memory and attention.
+  // Writes one token's keys and values (k, v [kv_heads][head_dim]) into its slot (0..31) of a page.
+  void (*kv_store)(const KvLayout& layout, std::byte* page, uint32_t slot, const float* k, const float* v);
+  // The partials of piece `piece` (keys [256 piece, 256 piece + 256) that each query sees), one per query.
+  // scratch: kAttentionScratchBytes of this thread, 64-byte aligned.
+  void (*attention_piece)(const AttentionTile& tile, uint32_t piece, AttentionPartial* partials, void* scratch);
+  // into = into merged with the partial of the next piece to the right. head_dim values each.
+  void (*attention_merge)(AttentionPartial& into, const AttentionPartial& next, uint32_t head_dim);
+  // out[i] = partial.values[i] / denominator.
+  void (*attention_finish)(const AttentionPartial& partial, uint32_t head_dim, float* out);
+};
+inline constexpr size_t kAttentionScratchBytes = 64 * 1024;
+
+bool is_block_quantized(DType type);  // takes ActivationBlocks; else floats
+size_t activation_bytes(DType type, uint32_t cols);  // of one column, as matmul_group reads it; a multiple of 16
+
+// The tables this build holds and this CPU can run, best first; the last is "scalar".
+std::span<const KernelTable* const> available_tables();
+// The table of that name, the best for an empty name, or null. Names: scalar, avx2, avx512, neon.
+const KernelTable* find_table(std::string_view name);
+
+}  // namespace ingle::cpu
