@@ -1,0 +1,71 @@
+// What the engine asks of the machine: hold a model's weights and KV pages, and run one batch through its graph.
+// One Backend per loaded model, owned by the Engine and called from its loop thread alone.
+// For given weights, tokens and KV type, the logits have the same bits whatever else is in the batch.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "graph/graph.h"
+
+namespace ingle {
+
+using PageId = uint32_t;
+inline constexpr uint32_t kPageTokens = 32;
+
+enum class KvType : uint8_t { kF32, kF16, kQ8_0 };
+
+// One sequence's part of a batch: tokens [first_token, first_token + tokens) of the batch stand at positions
+// [position, position + tokens). Their keys and values are written into the sequence's pages in this step.
+struct BatchSequence {
+  uint32_t first_token = 0;
+  uint32_t tokens = 0;
+  uint32_t position = 0;
+  std::span<const PageId> pages;  // pages[j] holds positions [32 j, 32 j + 32); covers all up to the last token here
+};
+
+struct Batch {
+  std::vector<int32_t> tokens;            // [tokens]
+  std::vector<BatchSequence> sequences;   // in the order of their tokens, no gaps
+  std::vector<uint32_t> output_rows;      // tokens (indices into `tokens`, rising) whose logits are wanted
+};
+
+// Receives the logits of output_rows[first], ... one block after the other: logits [rows, vocab], valid during the call.
+using LogitsSink = std::function<void(uint32_t first, uint32_t rows, const float* logits)>;
+
+struct BackendOptions {
+  uint32_t threads = 0;           // 0: the fast physical cores within the cgroup's quota
+  std::string isa;                // kernel table; empty: the best this CPU runs
+  KvType kv_type = KvType::kF16;
+  uint32_t pages = 0;             // size of the KV pool
+  uint32_t max_batch_tokens = 512;
+  std::string dump_ops;           // print ops whose name contains this to the sink below (debugging)
+  std::function<void(const std::string& op, std::span<const float> values, uint32_t width)> on_dump;
+  std::function<void(double fraction)> on_progress;  // while weights are repacked
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  // Runs the batch. The tokens, pages and rows are the scheduler's responsibility (checked with CHECK).
+  virtual void execute(const Batch& batch, const LogitsSink& sink) = 0;
+  // Copies one page's contents (copy-on-write of a partly filled page).
+  virtual void copy_page(PageId from, PageId to) = 0;
+  // Bytes of one page over all layers.
+  virtual size_t page_bytes() const = 0;
+  virtual std::string description() const = 0;  // "cpu avx512, 2 threads"
+};
+
+// Bytes that one KV page takes over all layers of the graph: what the context costs, before anything is allocated.
+size_t kv_page_bytes(const Graph& graph, KvType type);
+
+// Repacks the graph's weights for this CPU (releasing the source pages as it goes) and allocates the KV pool.
+// Errors: kInvalidArgument (unknown isa), kUnsupported (a weight's type), kResourceExhausted (memory).
+Result<std::unique_ptr<Backend>> make_cpu_backend(const Graph& graph, const BackendOptions& options);
+
+}  // namespace ingle

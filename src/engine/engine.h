@@ -1,0 +1,77 @@
+// The engine of one loaded model: owns the backend, the KV pages and the loop thread that runs batched steps.
+// Any thread may submit, read a stream or cancel. A failed request ends one sequence, never the engine.
+// The same request gives the same bits whatever else runs, whatever the threads, chunks, cache or instruction set.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "backend/backend.h"
+#include "base/result.h"
+#include "engine/request.h"
+#include "format/gguf.h"
+#include "text/tokenizer.h"
+
+namespace ingle {
+
+struct EngineOptions {
+  uint32_t threads = 0;         // 0: the fast physical cores within the cgroup's quota
+  std::string isa;              // kernel table; empty: the best this CPU runs
+  KvType kv_type = KvType::kF16;
+  uint32_t prefill_chunk = 512; // tokens of prompt per step at most
+  uint32_t context = 0;         // tokens per sequence; 0: the model's, or what memory allows
+  uint32_t max_sequences = 32;  // running at once
+  uint64_t kv_bytes = 0;        // size of the KV pool; 0: one full context, or what memory allows
+  bool prefix_cache = true;
+  std::string dump_ops;
+  std::function<void(const std::string& op, std::span<const float> values, uint32_t width)> on_dump;
+  std::function<void(double fraction)> on_progress;
+};
+
+struct ModelInfo {
+  std::string name, architecture, quantization;
+  uint64_t file_bytes = 0, parameters = 0;
+  uint32_t layers = 0, vocab = 0, trained_context = 0;
+  uint32_t context = 0;          // that this engine serves
+  std::string chat_template;     // source; empty if the file has none
+  SamplingParams default_sampling;
+  std::string backend;           // "cpu avx512, 2 threads"
+  uint64_t kv_bytes = 0;
+};
+
+// One request's answer. Dropping it cancels the request.
+class TokenStream {
+ public:
+  virtual ~TokenStream() = default;
+  // Blocks until there is something new; after an event with finish != kNone nothing follows.
+  virtual TokenEvent next() = 0;
+  // Ends the answer within one step, at any time, from any thread.
+  virtual void cancel() = 0;
+  // Valid after the last event.
+  virtual RequestStats stats() const = 0;
+};
+
+class Engine {
+ public:
+  // Opens the GGUF file, builds the model's graph, repacks the weights and starts the loop.
+  static Result<std::unique_ptr<Engine>> load(const std::filesystem::path& path, const EngineOptions& options);
+  ~Engine();  // cancels what runs
+
+  // Errors: kInvalidArgument (empty prompt, ids outside the vocabulary, parameters out of range, a prompt longer than
+  // the context: with both counts).
+  Result<std::unique_ptr<TokenStream>> submit(Request request);
+
+  const Tokenizer& tokenizer() const;
+  const ModelInfo& info() const;
+
+ private:
+  class Impl;
+  explicit Engine(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace ingle
