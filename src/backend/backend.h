@@ -12,13 +12,9 @@
 
 #include "base/result.h"
 #include "graph/graph.h"
+#include "kv/kv_types.h"
 
 namespace ingle {
-
-using PageId = uint32_t;
-inline constexpr uint32_t kPageTokens = 32;
-
-enum class KvType : uint8_t { kF32, kF16, kQ8_0 };
 
 // One sequence's part of a batch: tokens [first_token, first_token + tokens) of the batch stand at positions
 // [position, position + tokens). Their keys and values are written into the sequence's pages in this step.

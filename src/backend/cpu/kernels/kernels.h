@@ -7,6 +7,7 @@
 #include <span>
 #include <string_view>
 
+#include "kv/kv_types.h"
 #include "tensor/dtype.h"
 
 namespace ingle::cpu {
@@ -15,9 +16,7 @@ namespace ingle::cpu {
 struct ActivationBlock;
 
 enum class Activation : uint8_t { kSilu, kGeluTanh };
-enum class KvType : uint8_t { kF32, kF16, kQ8_0 };
 
-inline constexpr uint32_t kPageTokens = 32;   // tokens per KV page
 inline constexpr uint32_t kPieceTokens = 256;  // attention pieces begin at absolute positions that are multiples of this
 
 // Where the keys and values of one layer lie inside a page of one layer. K is transposed so that lane = token:
