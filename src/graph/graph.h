@@ -3,7 +3,7 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -111,7 +111,7 @@ class Graph {
   uint32_t layers() const { return layers_; }  // with KV pages
 
  private:
-  Op& record(OpKind kind, const std::string& name, uint32_t width);
+  Op& record(OpKind kind, const std::string& name, uint32_t width, std::initializer_list<Value> in);
 
   std::vector<Op> ops_;
   std::vector<uint32_t> widths_;
