@@ -32,10 +32,10 @@ inline constexpr uint64_t kGgufMaxKeyBytes = 65535;
 
 // The order of the alternatives is that of the format's type numbers, 9 being the array. Arrays hold one scalar kind;
 // arrays of arrays are refused.
-using GgufArray = std::variant<std::vector<uint8_t>, std::vector<int8_t>, std::vector<uint16_t>, std::vector<int16_t>,
-                               std::vector<uint32_t>, std::vector<int32_t>, std::vector<float>, std::vector<bool>,
-                               std::vector<std::string_view>, std::vector<uint64_t>, std::vector<int64_t>,
-                               std::vector<double>>;
+using GgufArray =
+    std::variant<std::vector<uint8_t>, std::vector<int8_t>, std::vector<uint16_t>, std::vector<int16_t>,
+                 std::vector<uint32_t>, std::vector<int32_t>, std::vector<float>, std::vector<bool>,
+                 std::vector<std::string_view>, std::vector<uint64_t>, std::vector<int64_t>, std::vector<double>>;
 using GgufValue = std::variant<uint8_t, int8_t, uint16_t, int16_t, uint32_t, int32_t, float, bool, std::string_view,
                                GgufArray, uint64_t, int64_t, double>;
 
@@ -51,9 +51,10 @@ struct GgufEntry {
 struct GgufTensor {
   std::string name;
   DType type = DType::kF32;
-  std::vector<uint64_t> shape;  // as in the file: shape[0] is the contiguous dimension; 1 to 4 dimensions, none of them 0
-  uint32_t part = 0;            // which file of a split model
-  uint64_t offset_bytes = 0;    // from the start of that file
+  std::vector<uint64_t>
+      shape;                  // as in the file: shape[0] is the contiguous dimension; 1 to 4 dimensions, none of them 0
+  uint32_t part = 0;          // which file of a split model
+  uint64_t offset_bytes = 0;  // from the start of that file
   uint64_t size_bytes = 0;
   uint64_t entry_offset_bytes = 0;  // of the entry in the file's tensor table, for messages
   const uint8_t* data = nullptr;    // in the map
@@ -67,8 +68,8 @@ std::string gguf_quote(std::string_view text);
 class GgufFile {
  public:
   // Opens the file, and all its parts where it is the first of a split model (`name-00001-of-0000N.gguf`).
-  // Errors: kNotFound (also a missing part), kIo, kInvalidData (breaks the format; a later part of a split model, in which
-  // case the message names the first), kUnsupported (version, byte order).
+  // Errors: kNotFound (also a missing part), kIo, kInvalidData (breaks the format; a later part of a split model, in
+  // which case the message names the first), kUnsupported (version, byte order).
   static Result<GgufFile> open(const std::filesystem::path& path);
 
   // The parts of one split model in order, wherever they lie.
@@ -80,7 +81,7 @@ class GgufFile {
   uint32_t version() const { return version_; }
   uint32_t alignment() const { return alignment_; }
   uint64_t size_bytes() const { return size_bytes_; }  // all parts together
-  size_t parts() const { return part_count_; }
+  uint32_t parts() const { return parts_; }
 
   // In file order; of a split model, the first part's.
   std::span<const GgufEntry> metadata() const { return metadata_; }
@@ -88,8 +89,9 @@ class GgufFile {
   const GgufValue* find(std::string_view key) const;
   bool has(std::string_view key) const { return find(key) != nullptr; }
 
-  // The value of a key. An integer type takes integers of any width that fit, a float type f32 and f64, bool and strings
-  // (std::string copies, std::string_view views the map) only themselves. Errors: kInvalidData, absent or of another type.
+  // The value of a key. An integer type takes integers of any width that fit, a float type f32 and f64, bool and
+  // strings (std::string copies, std::string_view views the map) only themselves. Errors: kInvalidData, absent or of
+  // another type.
   template <typename T>
   Result<T> get(std::string_view key) const;
   // The same with a value for an absent key; a value of the wrong type is still an error.
@@ -115,15 +117,16 @@ class GgufFile {
 
  private:
   GgufFile() = default;
-  Result<const GgufEntry*> find_or_error(std::string_view key) const;
   const GgufEntry* find_entry(std::string_view key) const;
+  Result<const GgufEntry*> require(std::string_view key) const;
   Result<int64_t> get_signed(std::string_view key, int64_t min, int64_t max) const;
   Result<uint64_t> get_unsigned(std::string_view key, uint64_t max) const;
-  Result<double> get_double(std::string_view key) const;
+  Result<double> get_double(std::string_view key, double max) const;
   Result<bool> get_bool(std::string_view key) const;
   Result<std::string_view> get_string(std::string_view key) const;
-  Status add_part(std::span<const uint8_t> bytes, uint32_t part, uint32_t part_count, uint64_t& memory_left_bytes);
-  Status check_split(uint32_t part, uint32_t part_count) const;
+  // Assembly: the first part, then the others in order, then the index over all of them.
+  Status add_file(const std::filesystem::path& path);
+  Status add_bytes(std::span<const uint8_t> bytes);
   Status index_tensors();
 
   std::vector<MappedFile> maps_;  // one per part; empty for a parsed file
@@ -134,7 +137,9 @@ class GgufFile {
   uint32_t version_ = 0;
   uint32_t alignment_ = kGgufDefaultAlignment;
   uint64_t size_bytes_ = 0;
-  size_t part_count_ = 0;
+  uint64_t memory_left_bytes_ = kGgufMemoryLimitBytes;
+  uint32_t parts_ = 0;           // added so far
+  uint32_t expected_parts_ = 1;  // split.count of the first
 };
 
 template <typename T>
@@ -148,7 +153,7 @@ Result<T> GgufFile::get(std::string_view key) const {
     ASSIGN_OR_RETURN(const uint64_t v, get_unsigned(key, std::numeric_limits<T>::max()));
     return static_cast<T>(v);
   } else if constexpr (std::is_floating_point_v<T>) {
-    ASSIGN_OR_RETURN(const double v, get_double(key));
+    ASSIGN_OR_RETURN(const double v, get_double(key, static_cast<double>(std::numeric_limits<T>::max())));
     return static_cast<T>(v);
   } else {
     static_assert(std::is_same_v<T, std::string> || std::is_same_v<T, std::string_view>);
