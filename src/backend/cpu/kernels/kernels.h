@@ -47,7 +47,8 @@ struct AttentionTile {
   float scale = 1;                          // scores are scale * q.k
   float softcap = 0;                        // 0: none; else scores are softcap * tanh(score / softcap)
 };
-inline constexpr uint32_t kMaxTileQueries = 8;
+inline constexpr uint32_t kMaxTileQueries = 32;  // best in multiples of 8
+inline constexpr uint32_t kMaxHeadDim = 512;     // the executor refuses models beyond it
 
 // The unnormalised result of one query over keys seen so far: maximum, denominator, and sum of p.v [head_dim].
 struct AttentionPartial {
@@ -104,7 +105,7 @@ struct KernelTable {
   // out[i] = partial.values[i] / denominator.
   void (*attention_finish)(const AttentionPartial& partial, uint32_t head_dim, float* out);
 };
-inline constexpr size_t kAttentionScratchBytes = 64 * 1024;
+inline constexpr size_t kAttentionScratchBytes = 192 * 1024;
 
 bool is_block_quantized(DType type);  // takes ActivationBlocks; else floats
 size_t activation_bytes(DType type, uint32_t cols);  // of one column, as matmul_group reads it; a multiple of 16
