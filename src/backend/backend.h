@@ -26,21 +26,22 @@ struct BatchSequence {
 };
 
 struct Batch {
-  std::vector<int32_t> tokens;            // [tokens]
-  std::vector<BatchSequence> sequences;   // in the order of their tokens, no gaps
-  std::vector<uint32_t> output_rows;      // tokens (indices into `tokens`, rising) whose logits are wanted
+  std::vector<int32_t> tokens;           // [tokens]
+  std::vector<BatchSequence> sequences;  // in the order of their tokens, no gaps
+  std::vector<uint32_t> output_rows;     // tokens (indices into `tokens`, rising) whose logits are wanted
 };
 
-// Receives the logits of output_rows[first], ... one block after the other: logits [rows, vocab], valid during the call.
+// Receives the logits of output_rows[first], ... one block after the other: logits [rows, vocab], valid during the
+// call.
 using LogitsSink = std::function<void(uint32_t first, uint32_t rows, const float* logits)>;
 
 struct BackendOptions {
-  uint32_t threads = 0;           // 0: the fast physical cores within the cgroup's quota
-  std::string isa;                // kernel table; empty: the best this CPU runs
+  uint32_t threads = 0;  // 0: the fast physical cores within the cgroup's quota
+  std::string isa;       // kernel table; empty: the best this CPU runs
   KvType kv_type = KvType::kF16;
-  uint32_t pages = 0;             // size of the KV pool
+  uint32_t pages = 0;  // size of the KV pool
   uint32_t max_batch_tokens = 512;
-  std::string dump_ops;           // print ops whose name contains this to the sink below (debugging)
+  std::string dump_ops;  // print ops whose name contains this to the sink below (debugging)
   std::function<void(const std::string& op, std::span<const float> values, uint32_t width)> on_dump;
   std::function<void(double fraction)> on_progress;  // while weights are repacked
 };

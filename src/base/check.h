@@ -5,5 +5,4 @@ namespace ingle {
 [[noreturn]] void check_failed(const char* condition, const char* file, int line);
 }  // namespace ingle
 
-#define CHECK(condition) \
-  ((condition) ? static_cast<void>(0) : ::ingle::check_failed(#condition, __FILE__, __LINE__))
+#define CHECK(condition) ((condition) ? static_cast<void>(0) : ::ingle::check_failed(#condition, __FILE__, __LINE__))

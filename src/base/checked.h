@@ -18,9 +18,13 @@ inline std::optional<uint64_t> checked_mul(uint64_t a, uint64_t b) {
 
 // a rounded up to a multiple of `unit`.
 template <typename T>
-constexpr T round_up(T a, T unit) { return (a + unit - 1) / unit * unit; }
+constexpr T round_up(T a, T unit) {
+  return (a + unit - 1) / unit * unit;
+}
 
 template <typename T>
-constexpr T ceil_div(T a, T b) { return (a + b - 1) / b; }
+constexpr T ceil_div(T a, T b) {
+  return (a + b - 1) / b;
+}
 
 }  // namespace ingle

@@ -23,7 +23,8 @@ class MappedFile {
   const std::filesystem::path& path() const { return path_; }
 
   // Gives the pages that lie wholly inside [offset, offset + size) back to the system. Reading them again is allowed
-  // and goes to the file. Called once a tensor's bytes have been repacked, so that a load peaks at about the file's size.
+  // and goes to the file. Called once a tensor's bytes have been repacked, so that a load peaks at about the file's
+  // size.
   void release(size_t offset_bytes, size_t size_bytes) const;
 
  private:

@@ -1,6 +1,6 @@
-// A fixed set of threads that run one function together, and the barrier they meet at. Owned by a backend; the thread that
-// calls run() is thread 0. Waiting spins for some microseconds and then sleeps, so that more threads than cores still work.
-// Every thread computes with the default IEEE environment: round to nearest, no flush to zero.
+// A fixed set of threads that run one function together, and the barrier they meet at. Owned by a backend; the thread
+// that calls run() is thread 0. Waiting spins for some microseconds and then sleeps, so that more threads than cores
+// still work. Every thread computes with the default IEEE environment: round to nearest, no flush to zero.
 #pragma once
 
 #include <atomic>

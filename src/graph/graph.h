@@ -1,5 +1,6 @@
-// A model's computation as a flat list of ops, recorded once at load by the blocks of src/nn, with the leading dimension
-// `tokens` symbolic. A backend plans buffers and fusions from it; nothing here computes. Immutable after recording.
+// A model's computation as a flat list of ops, recorded once at load by the blocks of src/nn, with the leading
+// dimension `tokens` symbolic. A backend plans buffers and fusions from it; nothing here computes. Immutable after
+// recording.
 #pragma once
 
 #include <cstdint>
@@ -34,13 +35,13 @@ struct RopeSpec {
 };
 
 struct AttentionSpec {
-  uint32_t layer = 0;     // whose KV pages
+  uint32_t layer = 0;  // whose KV pages
   uint32_t heads = 0;
   uint32_t kv_heads = 0;
   uint32_t head_dim = 0;
-  uint32_t window = 0;    // 0: full; else a query sees the keys at positions > its own - window
-  float scale = 1;        // of q.k
-  float softcap = 0;      // 0: none
+  uint32_t window = 0;  // 0: full; else a query sees the keys at positions > its own - window
+  float scale = 1;      // of q.k
+  float softcap = 0;    // 0: none
 };
 
 enum class OpKind : uint8_t {
@@ -59,14 +60,14 @@ enum class OpKind : uint8_t {
 
 struct Op {
   OpKind kind;
-  std::string name;            // "layers.3.attn.q", for dumps and errors
-  uint32_t out = 0;            // value ids
+  std::string name;  // "layers.3.attn.q", for dumps and errors
+  uint32_t out = 0;  // value ids
   uint32_t in[2] = {0, 0};
   uint32_t inputs = 0;
-  Tensor weight;               // embed, rms_norm, linear
-  Tensor bias;                 // linear, may be empty
-  float factor = 1;            // embed, softcap, scale; rms_norm: epsilon
-  uint32_t group = 0;          // rms_norm: channels per norm; rope: head_dim
+  Tensor weight;       // embed, rms_norm, linear
+  Tensor bias;         // linear, may be empty
+  float factor = 1;    // embed, softcap, scale; rms_norm: epsilon
+  uint32_t group = 0;  // rms_norm: channels per norm; rope: head_dim
   ActivationKind activation = ActivationKind::kSilu;
   RopeSpec rope;
   AttentionSpec attention;

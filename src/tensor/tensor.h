@@ -13,8 +13,8 @@ namespace ingle {
 struct Tensor {
   std::string name;
   DType type = DType::kF32;
-  uint32_t rows = 0;     // 1 for vectors
-  uint32_t cols = 0;     // contiguous
+  uint32_t rows = 0;  // 1 for vectors
+  uint32_t cols = 0;  // contiguous
   const uint8_t* data = nullptr;
   // Gives the bytes' pages back to the system once they have been repacked; may be empty.
   std::function<void()> release;
