@@ -1,4 +1,5 @@
 // The CPU kernels behind one table per instruction set. Every table gives the bits of the scalar one (docs/numerics.md).
+// A packed group is kGroupRows output rows on every instruction set; how it lies in memory is the table's own affair.
 // Called by the executor from pool threads; the functions hold no state, never allocate and split outputs only.
 #pragma once
 
@@ -60,17 +61,17 @@ struct AttentionPartial {
 
 struct KernelTable {
   std::string_view name;  // as INGLE_ISA and --isa name it
-  uint32_t lanes;         // rows interleaved in a packed group: lane = output row
 
-  // ---- Matmul. A packed matrix is ceil(rows / lanes) groups; rows past the end are zero weights.
+  // ---- Matmul. A packed matrix is ceil(rows / kGroupRows) groups; rows past the end are zero weights.
+  // 0 for types without a matmul (integers, F64, Q8_1, Q8_K). cols must be a multiple of the type's block.
   size_t (*packed_group_bytes)(DType type, uint32_t cols);  // a multiple of 64
-  // Packs `rows` (1..lanes) rows of `cols` values, row_bytes apart, into the group at dst (64-byte aligned).
+  // Packs `rows` (1..kGroupRows) rows of `cols` values, row_bytes apart, into the group at dst (64-byte aligned).
   void (*pack_group)(DType type, const void* src, size_t row_bytes, uint32_t rows, uint32_t cols, void* dst);
-  // The dequantised row `lane` of a group: the embedding lookup. Equals dequantize() of the source row.
-  void (*unpack_row)(DType type, const void* group, uint32_t lane, uint32_t cols, float* out);
+  // The dequantised row `row` (0..kGroupRows - 1) of a group: the embedding lookup. Equals dequantize() of the source row.
+  void (*unpack_row)(DType type, const void* group, uint32_t row, uint32_t cols, float* out);
   // One column's activations as int8 blocks: x [cols] -> out [cols / 32]. cols is a multiple of 32.
   void (*quantize)(const float* x, uint32_t cols, ActivationBlock* out);
-  // One group times `columns` columns: out[c * out_stride + lane] for all `lanes` lanes (out is padded or a scratch).
+  // One group times `columns` columns: out[c * out_stride + row] for all kGroupRows rows (out is padded or a scratch).
   // x: ActivationBlock [columns][cols / 32] for block-quantised types, float [columns][cols] for F32, F16 and BF16,
   // x_stride_bytes apart. scratch: matmul_scratch_bytes(type, cols) bytes of this thread, 64-byte aligned.
   void (*matmul_group)(DType type, const void* group, uint32_t cols, const void* x, size_t x_stride_bytes,
