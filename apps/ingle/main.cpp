@@ -1,0 +1,6 @@
+#include <cstdio>
+
+int main() {
+  std::puts("ingle " INGLE_VERSION);
+  return 0;
+}
