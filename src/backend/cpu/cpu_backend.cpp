@@ -1,0 +1,389 @@
+// The CPU backend: packs the weights, plans the graph, and runs the plan's steps on its threads with one barrier
+// between.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+#include "backend/backend.h"
+#include "backend/cpu/attention_step.h"
+#include "backend/cpu/kernels/kernels.h"
+#include "backend/cpu/packed_weights.h"
+#include "backend/cpu/plan.h"
+#include "base/anonymous_memory.h"
+#include "base/check.h"
+#include "base/checked.h"
+#include "base/thread_pool.h"
+
+namespace ingle {
+namespace cpu {
+namespace {
+
+// Columns of activations that a thread keeps in its L2 cache while weights stream by.
+constexpr size_t kColumnBlockBytes = 384 * 1024;
+constexpr size_t kBufferAlignment = 64;
+
+struct alignas(64) Counter {
+  std::atomic<uint32_t> next{0};
+};
+
+class CpuBackend final : public Backend {
+ public:
+  static Result<std::unique_ptr<Backend>> make(const Graph& graph, const BackendOptions& options);
+
+  void execute(const Batch& batch, const LogitsSink& sink) override;
+  void copy_page(PageId from, PageId to) override;
+  size_t page_bytes() const override { return page_bytes_; }
+  std::string description() const override {
+    return fmt::format("cpu {}, {} thread{}", table_.name, pool_.size(), pool_.size() == 1 ? "" : "s");
+  }
+
+ private:
+  CpuBackend(const KernelTable& table, const BackendOptions& options)
+      : table_(table), options_(options), pool_(options.threads) {}
+
+  Status allocate_buffers();
+  Status allocate_kv(const Graph& graph);
+  Status create_attention(const Graph& graph);
+
+  void locate_tokens(const Batch& batch);
+  void run_steps(const std::vector<Step>& steps, Counter* counters, uint32_t rows, uint32_t first_output,
+                 uint32_t thread);
+  void run_head(const LogitsSink& sink, uint32_t thread);
+  void run_rows(const Step& step, Counter& counter, uint32_t rows, uint32_t first_output);
+  void run_row_op(const RowOp& op, uint32_t row, uint32_t first_output);
+  void run_matmul(const Step& step, Counter& counter, uint32_t rows, uint32_t thread);
+  void run_attention(const Step& step, Counter& counter, uint32_t thread);
+  void dump(const Step& step, uint32_t rows) const;
+  void reset(std::vector<Counter>& counters) {
+    for (Counter& counter : counters) counter.next.store(0, std::memory_order_relaxed);
+  }
+
+  float* row(uint32_t buffer, uint32_t index) {
+    return reinterpret_cast<float*>(buffers_[buffer] + index * plan_.buffers[buffer].row_bytes);
+  }
+  std::byte* kv_page(uint32_t layer, PageId page) {
+    return kv_layers_[layer] + page * plan_.layers[layer].page_bytes();
+  }
+
+  const KernelTable& table_;
+  const BackendOptions options_;
+  ThreadPool pool_;
+  PackedWeights weights_;
+  Plan plan_;
+  AnonymousMemory buffer_memory_, kv_memory_;
+  std::vector<std::byte*> buffers_;              // per Plan::buffers
+  std::vector<std::byte*> kv_layers_;            // page 0 of each layer
+  std::vector<AnonymousMemory> matmul_scratch_;  // per thread
+  std::vector<float> rope_angles_;               // per rope: [max_batch_tokens][2][pairs]
+  std::vector<size_t> rope_offsets_;
+  std::vector<std::pair<AttentionSpec, AttentionRunner>> attention_;  // one per kind of layer
+  std::vector<Counter> body_counters_, head_counters_;
+  size_t page_bytes_ = 0;
+
+  // Of the batch being run.
+  const Batch* batch_ = nullptr;
+  std::vector<uint32_t> positions_;  // per token
+  std::vector<PageId> pages_;        // per token: the page that holds it
+};
+
+bool same_kind(const AttentionSpec& a, const AttentionSpec& b) {
+  return a.heads == b.heads && a.kv_heads == b.kv_heads && a.window == b.window;
+}
+
+Result<std::unique_ptr<Backend>> CpuBackend::make(const Graph& graph, const BackendOptions& options) {
+  const KernelTable* table = find_table(options.isa);
+  if (table == nullptr) {
+    std::vector<std::string_view> names;
+    for (const KernelTable* known : available_tables()) names.push_back(known->name);
+    return Error{ErrorCode::kInvalidArgument, fmt::format("this CPU has no instruction set \"{}\"", options.isa),
+                 fmt::format("it runs: {}", fmt::join(names, ", "))};
+  }
+  CHECK(options.threads >= 1 && options.max_batch_tokens >= 1 && options.pages >= 1);
+  std::unique_ptr<CpuBackend> backend(new CpuBackend(*table, options));
+  ASSIGN_OR_RETURN(backend->weights_, PackedWeights::pack(graph, *table, backend->pool_, options.on_progress));
+  backend->plan_ = make_plan(graph, backend->weights_, options.kv_type, options.dump_ops.empty());
+  RETURN_IF_ERROR(backend->allocate_buffers());
+  RETURN_IF_ERROR(backend->allocate_kv(graph));
+  RETURN_IF_ERROR(backend->create_attention(graph));
+  return std::unique_ptr<Backend>(std::move(backend));
+}
+
+Status CpuBackend::allocate_buffers() {
+  size_t total = 0;
+  std::vector<size_t> offsets;
+  for (const BufferSpec& spec : plan_.buffers) {
+    offsets.push_back(total);
+    total += round_up(spec.row_bytes * (spec.head ? kHeadRows : options_.max_batch_tokens), size_t{4096});
+  }
+  ASSIGN_OR_RETURN(buffer_memory_, AnonymousMemory::allocate(total, false));
+  for (const size_t offset : offsets) buffers_.push_back(buffer_memory_.data() + offset);
+
+  size_t floats = 0;
+  for (const RopeTable& rope : plan_.ropes) {
+    rope_offsets_.push_back(floats);
+    floats += size_t{options_.max_batch_tokens} * 2 * rope.pairs();
+  }
+  rope_angles_.resize(floats);
+  size_t scratch_bytes = kBufferAlignment;
+  for (const auto* steps : {&plan_.body, &plan_.head}) {
+    for (const Step& step : *steps) {
+      for (const MatmulOutput& output : step.matmuls) {
+        scratch_bytes = std::max(scratch_bytes, table_.matmul_scratch_bytes(output.matrix->type, output.matrix->cols));
+      }
+    }
+  }
+  for (uint32_t i = 0; i < pool_.size(); i++) {
+    ASSIGN_OR_RETURN(AnonymousMemory scratch, AnonymousMemory::allocate(scratch_bytes, false));
+    matmul_scratch_.push_back(std::move(scratch));
+  }
+  body_counters_ = std::vector<Counter>(plan_.body.size());
+  head_counters_ = std::vector<Counter>(plan_.head.size());
+  positions_.reserve(options_.max_batch_tokens);
+  pages_.reserve(options_.max_batch_tokens);
+  return {};
+}
+
+Status CpuBackend::allocate_kv(const Graph& graph) {
+  page_bytes_ = kv_page_bytes(graph, options_.kv_type);
+  const auto total = checked_mul(page_bytes_, options_.pages);
+  if (!total) return Error{ErrorCode::kInvalidArgument, "the KV pool's size overflows", "ask for a shorter context"};
+  ASSIGN_OR_RETURN(kv_memory_, AnonymousMemory::allocate(*total, false));
+  std::byte* next = kv_memory_.data();
+  for (const KvLayout& layout : plan_.layers) {
+    kv_layers_.push_back(next);
+    next += layout.page_bytes() * options_.pages;
+  }
+  return {};
+}
+
+Status CpuBackend::create_attention(const Graph& graph) {
+  for (const Op& op : graph.ops()) {
+    if (op.kind != OpKind::kAttention) continue;
+    const auto known = std::find_if(attention_.begin(), attention_.end(),
+                                    [&](const auto& entry) { return same_kind(entry.first, op.attention); });
+    if (known != attention_.end()) continue;
+    ASSIGN_OR_RETURN(AttentionRunner runner,
+                     AttentionRunner::create(table_, graph, pool_.size(), options_.max_batch_tokens, options_.pages));
+    attention_.emplace_back(op.attention, std::move(runner));
+  }
+  return {};
+}
+
+void CpuBackend::copy_page(PageId from, PageId to) {
+  CHECK(from < options_.pages && to < options_.pages);
+  for (uint32_t layer = 0; layer < plan_.layers.size(); layer++) {
+    std::copy_n(kv_page(layer, from), plan_.layers[layer].page_bytes(), kv_page(layer, to));
+  }
+}
+
+void CpuBackend::locate_tokens(const Batch& batch) {
+  CHECK(!batch.tokens.empty() && batch.tokens.size() <= options_.max_batch_tokens);
+  positions_.clear();
+  pages_.clear();
+  for (const BatchSequence& sequence : batch.sequences) {
+    CHECK(sequence.first_token == positions_.size());
+    for (uint32_t i = 0; i < sequence.tokens; i++) {
+      const uint32_t position = sequence.position + i;
+      CHECK(position / kPageTokens < sequence.pages.size());
+      positions_.push_back(position);
+      pages_.push_back(sequence.pages[position / kPageTokens]);
+      CHECK(pages_.back() < options_.pages);
+    }
+  }
+  CHECK(positions_.size() == batch.tokens.size());
+}
+
+void CpuBackend::execute(const Batch& batch, const LogitsSink& sink) {
+  batch_ = &batch;
+  locate_tokens(batch);
+  for (auto& [spec, runner] : attention_) runner.prepare(batch, spec);
+  reset(body_counters_);
+  reset(head_counters_);
+  pool_.run([&](uint32_t thread) {
+    run_steps(plan_.body, body_counters_.data(), static_cast<uint32_t>(batch.tokens.size()), 0, thread);
+    run_head(sink, thread);
+  });
+}
+
+void CpuBackend::run_head(const LogitsSink& sink, uint32_t thread) {
+  const auto wanted = static_cast<uint32_t>(batch_->output_rows.size());
+  const uint32_t vocab = plan_.buffers[plan_.logits].width;
+  for (uint32_t first = 0; first < wanted; first += kHeadRows) {
+    const uint32_t rows = std::min(kHeadRows, wanted - first);
+    run_steps(plan_.head, head_counters_.data(), rows, first, thread);
+    if (thread == 0) {
+      float* logits = row(plan_.logits, 0);
+      if (plan_.buffers[plan_.logits].row_bytes != vocab * sizeof(float)) {
+        for (uint32_t r = 1; r < rows; r++) std::copy_n(row(plan_.logits, r), vocab, logits + size_t{r} * vocab);
+      }
+      sink(first, rows, logits);
+      reset(head_counters_);
+    }
+    pool_.barrier();
+  }
+}
+
+void CpuBackend::run_steps(const std::vector<Step>& steps, Counter* counters, uint32_t rows, uint32_t first_output,
+                           uint32_t thread) {
+  for (size_t i = 0; i < steps.size(); i++) {
+    const Step& step = steps[i];
+    switch (step.kind) {
+      case StepKind::kRows:
+        run_rows(step, counters[i], rows, first_output);
+        break;
+      case StepKind::kMatmul:
+        run_matmul(step, counters[i], rows, thread);
+        break;
+      case StepKind::kAttention:
+        run_attention(step, counters[i], thread);
+        break;
+    }
+    pool_.barrier();
+    if (options_.dump_ops.empty()) continue;
+    if (thread == 0) dump(step, rows);
+    pool_.barrier();
+  }
+}
+
+void CpuBackend::run_rows(const Step& step, Counter& counter, uint32_t rows, uint32_t first_output) {
+  const uint32_t chunk = std::max(1u, rows / (pool_.size() * 4));
+  for (uint32_t first = counter.next.fetch_add(chunk, std::memory_order_relaxed); first < rows;
+       first = counter.next.fetch_add(chunk, std::memory_order_relaxed)) {
+    for (uint32_t r = first; r < std::min(first + chunk, rows); r++) {
+      for (const RowOp& op : step.rows) run_row_op(op, r, first_output);
+    }
+  }
+}
+
+void CpuBackend::run_row_op(const RowOp& r, uint32_t index, uint32_t first_output) {
+  const Op* op = r.op;
+  const float* a = r.in[0] == kNoBuffer ? nullptr : row(r.in[0], index);
+  const float* b = r.in[1] == kNoBuffer ? nullptr : row(r.in[1], index);
+  float* out = r.out == kNoBuffer ? nullptr : row(r.out, index);
+  const auto angles = [&](uint32_t rope) {
+    return rope_angles_.data() + rope_offsets_[rope] + size_t{index} * 2 * plan_.ropes[rope].pairs();
+  };
+  switch (r.kind) {
+    case RowKind::kRopeAngles:
+      plan_.ropes[r.rope].cos_sin(positions_[index], angles(r.rope), angles(r.rope) + plan_.ropes[r.rope].pairs());
+      return;
+    case RowKind::kEmbed: {
+      const auto token = static_cast<uint32_t>(batch_->tokens[index]);
+      CHECK(token < r.matrix->rows);
+      table_.unpack_row(r.matrix->type, r.matrix->group(token / kGroupRows), token % kGroupRows, r.width, out);
+      if (op->factor != 1) table_.scale(out, op->factor, r.width, out);
+      return;
+    }
+    case RowKind::kRmsNorm:
+      for (uint32_t i = 0; i < r.width; i += op->group) {
+        table_.rms_norm(a + i, r.vector, op->factor, op->group, out + i);
+      }
+      return;
+    case RowKind::kBias:
+      return table_.add(a, r.vector, r.width, out);
+    case RowKind::kRope:
+      return table_.rope(a, angles(r.rope), angles(r.rope) + plan_.ropes[r.rope].pairs(), r.width / op->group,
+                         op->group, plan_.ropes[r.rope].pairs(), op->rope.interleaved, out);
+    case RowKind::kStoreKv: {
+      const uint32_t layer = op->attention.layer;
+      return table_.kv_store(plan_.layers[layer], kv_page(layer, pages_[index]), positions_[index] % kPageTokens, a, b);
+    }
+    case RowKind::kAdd:
+      return table_.add(a, b, r.width, out);
+    case RowKind::kGated:
+      return table_.gated(op->activation == ActivationKind::kSilu ? Activation::kSilu : Activation::kGeluTanh, a, b,
+                          r.width, out);
+    case RowKind::kSelectOutputs:
+      std::copy_n(row(r.in[0], batch_->output_rows[first_output + index]), r.width, out);
+      return;
+    case RowKind::kSoftcap:
+      return table_.softcap(a, op->factor, r.width, out);
+    case RowKind::kScale:
+      return table_.scale(a, op->factor, r.width, out);
+    case RowKind::kQuantize:
+      return table_.quantize(a, r.width, reinterpret_cast<ActivationBlock*>(out));
+  }
+}
+
+void CpuBackend::run_matmul(const Step& step, Counter& counter, uint32_t rows, uint32_t thread) {
+  const size_t in_row_bytes = plan_.buffers[step.matmuls.front().in].row_bytes;
+  const auto column_block =
+      std::clamp(static_cast<uint32_t>(kColumnBlockBytes / in_row_bytes) / 8 * 8, 8u, std::max(8u, rows));
+  const uint32_t blocks = ceil_div(rows, column_block);
+  uint32_t groups = 0;
+  for (const MatmulOutput& output : step.matmuls) groups += output.matrix->groups;
+  // Several groups per visit to the counter, yet enough visits to keep unequal threads equally long at work.
+  const uint32_t chunk = std::clamp(groups / (pool_.size() * 16), 1u, 16u);
+  const uint32_t chunks = ceil_div(groups, chunk);
+  std::byte* scratch = matmul_scratch_[thread].data();
+  for (uint32_t task = counter.next.fetch_add(1, std::memory_order_relaxed); task < blocks * chunks;
+       task = counter.next.fetch_add(1, std::memory_order_relaxed)) {
+    const uint32_t column = task / chunks * column_block;
+    const uint32_t columns = std::min(column_block, rows - column);
+    const uint32_t first = task % chunks * chunk;
+    uint32_t base = 0;  // of the output's first group in the step
+    for (const MatmulOutput& output : step.matmuls) {
+      const PackedMatrix& matrix = *output.matrix;
+      const size_t x_stride = plan_.buffers[output.in].row_bytes;
+      const size_t out_stride = plan_.buffers[output.out].row_bytes / sizeof(float);
+      for (uint32_t g = std::max(first, base); g < std::min(first + chunk, base + matrix.groups); g++) {
+        table_.matmul_group(matrix.type, matrix.group(g - base), matrix.cols, row(output.in, column), x_stride, columns,
+                            row(output.out, column) + size_t{g - base} * kGroupRows, out_stride, scratch);
+      }
+      base += matrix.groups;
+    }
+  }
+}
+
+void CpuBackend::run_attention(const Step& step, Counter& counter, uint32_t thread) {
+  const AttentionSpec& spec = step.attention->attention;
+  const auto entry = std::find_if(attention_.begin(), attention_.end(),
+                                  [&](const auto& known) { return same_kind(known.first, spec); });
+  const AttentionCall call{.spec = &spec,
+                           .layout = plan_.layers[spec.layer],
+                           .layer_pages = kv_layers_[spec.layer],
+                           .q = row(step.in, 0),
+                           .q_stride = plan_.buffers[step.in].row_bytes / sizeof(float),
+                           .out = row(step.out, 0),
+                           .out_stride = plan_.buffers[step.out].row_bytes / sizeof(float)};
+  entry->second.run(call, counter.next, thread);
+}
+
+void CpuBackend::dump(const Step& step, uint32_t rows) const {
+  const auto emit = [&](const Op* op, uint32_t buffer) {
+    if (op == nullptr || buffer == kNoBuffer || plan_.buffers[buffer].quantized) return;
+    if (op->name.find(options_.dump_ops) == std::string::npos) return;
+    const BufferSpec& spec = plan_.buffers[buffer];
+    std::vector<float> values;
+    for (uint32_t r = 0; r < rows; r++) {
+      const auto* from = reinterpret_cast<const float*>(buffers_[buffer] + r * spec.row_bytes);
+      values.insert(values.end(), from, from + spec.width);
+    }
+    options_.on_dump(op->name, values, spec.width);
+  };
+  for (const RowOp& op : step.rows) emit(op.op, op.out);
+  for (const MatmulOutput& output : step.matmuls) {
+    if (output.op->bias.empty()) emit(output.op, output.out);
+  }
+  emit(step.attention, step.out);
+}
+
+}  // namespace
+}  // namespace cpu
+
+size_t kv_page_bytes(const Graph& graph, KvType type) {
+  size_t bytes = 0;
+  for (const Op& op : graph.ops()) {
+    if (op.kind != OpKind::kStoreKv) continue;
+    bytes += cpu::KvLayout{type, op.attention.kv_heads, op.attention.head_dim}.page_bytes();
+  }
+  return bytes;
+}
+
+Result<std::unique_ptr<Backend>> make_cpu_backend(const Graph& graph, const BackendOptions& options) {
+  return cpu::CpuBackend::make(graph, options);
+}
+
+}  // namespace ingle

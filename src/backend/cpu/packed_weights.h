@@ -1,0 +1,46 @@
+// A graph's weights as the CPU kernels read them: matrices interleaved by row for one kernel table, vectors as floats.
+// Packed once at load, in parallel; a source tensor's pages are released as soon as it is packed, so that a load peaks
+// at about the file's size and the file may vanish afterwards. Constant afterwards.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <unordered_map>
+#include <vector>
+
+#include "backend/cpu/kernels/kernels.h"
+#include "base/anonymous_memory.h"
+#include "base/result.h"
+#include "base/thread_pool.h"
+#include "graph/graph.h"
+
+namespace ingle::cpu {
+
+struct PackedMatrix {
+  DType type = DType::kF32;
+  uint32_t rows = 0, cols = 0;
+  uint32_t groups = 0;  // of `lanes` rows
+  size_t group_bytes = 0;
+  std::byte* data = nullptr;
+
+  const std::byte* group(uint32_t index) const { return data + index * group_bytes; }
+};
+
+class PackedWeights {
+ public:
+  // Errors: kResourceExhausted. progress gets the fraction packed so far, on the calling thread.
+  static Result<PackedWeights> pack(const Graph& graph, const KernelTable& table, ThreadPool& pool,
+                                    const std::function<void(double)>& progress);
+
+  const PackedMatrix& matrix(const Tensor& tensor) const;  // weight of an embed or linear op
+  const float* vector(const Tensor& tensor) const;         // weight of a norm, or a bias
+  size_t size_bytes() const { return arena_.size_bytes(); }
+
+ private:
+  // Tensors are told apart by their bytes, so that tied weights are packed once.
+  std::unordered_map<const uint8_t*, PackedMatrix> matrices_;
+  std::unordered_map<const uint8_t*, std::vector<float>> vectors_;
+  AnonymousMemory arena_;
+};
+
+}  // namespace ingle::cpu

@@ -1,0 +1,242 @@
+#include "backend/cpu/plan.h"
+
+#include <algorithm>
+#include <map>
+
+#include "base/check.h"
+#include "base/checked.h"
+
+namespace ingle::cpu {
+namespace {
+
+// Of buffer rows: a matmul writes whole groups of rows of its weight, so that a width is padded to a whole group.
+constexpr size_t kRowAlignment = kGroupRows * sizeof(float);
+
+class Planner {
+ public:
+  Planner(const Graph& graph, const PackedWeights& weights, KvType kv_type, bool fuse)
+      : graph_(graph), weights_(weights), kv_type_(kv_type), fuse_(fuse) {}
+
+  Plan run() {
+    find_last_readers();
+    buffer_of_.assign(graph_.widths().size(), kNoBuffer);
+    plan_.layers.resize(graph_.layers());
+    add_rope_angles();
+    for (index_ = 0; index_ < graph_.ops().size();) {
+      const size_t first = index_;
+      const Op& op = graph_.ops()[index_];
+      if (op.kind == OpKind::kLinear) {
+        add_matmul();
+      } else if (op.kind == OpKind::kAttention) {
+        add_attention(op);
+      } else {
+        add_row_op(op);
+      }
+      release_values(first);
+    }
+    plan_.logits = buffer_of_[graph_.logits()];
+    return std::move(plan_);
+  }
+
+ private:
+  std::vector<Step>& steps() { return in_head_ ? plan_.head : plan_.body; }
+
+  Step& step_of(StepKind kind) {
+    const bool extend = fuse_ && kind == StepKind::kRows && !steps().empty() && steps().back().kind == StepKind::kRows;
+    if (!extend) {
+      steps().emplace_back().kind = kind;
+      reusable_.insert(reusable_.end(), released_.begin(), released_.end());
+      released_.clear();
+    }
+    return steps().back();
+  }
+
+  // A buffer freed while a row chain is built may still be read by another token's chain only in its own row, but a
+  // narrower reuse is not worth the reasoning: what is released becomes reusable with the next step.
+  void release_values(size_t first) {
+    if (!fuse_) return;
+    for (size_t i = first; i < index_; i++) {
+      const Op& op = graph_.ops()[i];
+      for (uint32_t k = 0; k < op.inputs; k++) {
+        uint32_t& buffer = buffer_of_[op.in[k]];
+        if (last_reader_[op.in[k]] >= index_ || buffer == kNoBuffer) continue;
+        released_.push_back(buffer);
+        buffer = kNoBuffer;
+      }
+    }
+    for (const auto& [value, buffer] : quantized_) {
+      if (last_reader_[value] < index_) released_.push_back(buffer);
+    }
+    std::erase_if(quantized_, [&](const auto& entry) { return last_reader_[entry.first] < index_; });
+  }
+
+  void find_last_readers() {
+    last_reader_.assign(graph_.widths().size(), 0);
+    for (size_t i = 0; i < graph_.ops().size(); i++) {
+      const Op& op = graph_.ops()[i];
+      for (uint32_t k = 0; k < op.inputs; k++) last_reader_[op.in[k]] = i;
+    }
+    last_reader_[graph_.logits()] = graph_.ops().size();
+  }
+
+  uint32_t new_buffer(uint32_t width, bool quantized, DType type = DType::kF32) {
+    const size_t bytes = quantized ? activation_bytes(type, width) : width * sizeof(float);
+    const BufferSpec spec{width, round_up(bytes, kRowAlignment), quantized, in_head_};
+    const auto same = std::find_if(reusable_.begin(), reusable_.end(), [&](uint32_t id) {
+      const BufferSpec& have = plan_.buffers[id];
+      return have.row_bytes == spec.row_bytes && have.quantized == quantized && have.head == in_head_;
+    });
+    if (same != reusable_.end()) {
+      const uint32_t id = *same;
+      reusable_.erase(same);
+      plan_.buffers[id] = spec;
+      return id;
+    }
+    plan_.buffers.push_back(spec);
+    return static_cast<uint32_t>(plan_.buffers.size() - 1);
+  }
+
+  uint32_t define(uint32_t value) { return buffer_of_[value] = new_buffer(graph_.widths()[value], false); }
+
+  uint32_t rope_index(const RopeSpec& spec) {
+    const auto it = std::find(rope_specs_.begin(), rope_specs_.end(), spec);
+    if (it != rope_specs_.end()) return static_cast<uint32_t>(it - rope_specs_.begin());
+    rope_specs_.push_back(spec);
+    plan_.ropes.emplace_back(spec.base, spec.dims, spec.linear_scale, spec.factors);
+    return static_cast<uint32_t>(rope_specs_.size() - 1);
+  }
+
+  void add_rope_angles() {
+    for (const Op& op : graph_.ops()) {
+      if (op.kind == OpKind::kRope) rope_index(op.rope);
+    }
+    for (uint32_t i = 0; i < plan_.ropes.size(); i++) {
+      step_of(StepKind::kRows).rows.push_back({.kind = RowKind::kRopeAngles, .rope = i});
+    }
+  }
+
+  static RowKind row_kind(OpKind kind) {
+    switch (kind) {
+      case OpKind::kEmbed:
+        return RowKind::kEmbed;
+      case OpKind::kRmsNorm:
+        return RowKind::kRmsNorm;
+      case OpKind::kRope:
+        return RowKind::kRope;
+      case OpKind::kStoreKv:
+        return RowKind::kStoreKv;
+      case OpKind::kAdd:
+        return RowKind::kAdd;
+      case OpKind::kGated:
+        return RowKind::kGated;
+      case OpKind::kSelectOutputs:
+        return RowKind::kSelectOutputs;
+      case OpKind::kSoftcap:
+        return RowKind::kSoftcap;
+      case OpKind::kScale:
+        return RowKind::kScale;
+      case OpKind::kLinear:
+      case OpKind::kAttention:
+        break;
+    }
+    CHECK(false);
+    return RowKind::kAdd;
+  }
+
+  void add_row_op(const Op& op) {
+    if (op.kind == OpKind::kSelectOutputs) {
+      in_head_ = true;
+      // Nothing of the body is reused: its buffers have as many rows as the batch.
+      reusable_.clear();
+      released_.clear();
+    }
+    Step& step = step_of(StepKind::kRows);
+    RowOp row{.kind = row_kind(op.kind), .op = &op};
+    for (uint32_t k = 0; k < op.inputs; k++) row.in[k] = buffer_of_[op.in[k]];
+    row.width = op.inputs > 0 ? graph_.widths()[op.in[0]] : op.weight.cols;
+    if (op.kind == OpKind::kEmbed) row.matrix = &weights_.matrix(op.weight);
+    if (op.kind == OpKind::kRmsNorm) row.vector = weights_.vector(op.weight);
+    if (op.kind == OpKind::kRope) row.rope = rope_index(op.rope);
+    if (op.kind == OpKind::kStoreKv) {
+      plan_.layers[op.attention.layer] = {kv_type_, op.attention.kv_heads, op.attention.head_dim};
+    } else {
+      row.out = define(op.out);
+    }
+    step.rows.push_back(row);
+    index_++;
+  }
+
+  // The run of linears that read one value, as one step; their biases begin the next chain.
+  void add_matmul() {
+    const uint32_t value = graph_.ops()[index_].in[0];
+    const size_t first = index_;
+    size_t end = first + 1;
+    while (fuse_ && end < graph_.ops().size() && graph_.ops()[end].kind == OpKind::kLinear &&
+           graph_.ops()[end].in[0] == value) {
+      end++;
+    }
+    for (size_t i = first; i < end; i++) {
+      const Op& op = graph_.ops()[i];
+      if (is_block_quantized(op.weight.type) && !quantized_.contains(value)) add_quantize(op, value);
+      plan_.max_matmul_cols = std::max(plan_.max_matmul_cols, op.weight.cols);
+    }
+    Step& step = step_of(StepKind::kMatmul);
+    for (size_t i = first; i < end; i++) {
+      const Op& op = graph_.ops()[i];
+      const uint32_t in = is_block_quantized(op.weight.type) ? quantized_.at(value) : buffer_of_[value];
+      step.matmuls.push_back({&op, &weights_.matrix(op.weight), in, define(op.out)});
+    }
+    for (size_t i = first; i < end; i++) {
+      const Op& op = graph_.ops()[i];
+      if (op.bias.empty()) continue;
+      const uint32_t buffer = buffer_of_[op.out];
+      step_of(StepKind::kRows)
+          .rows.push_back({.kind = RowKind::kBias,
+                           .op = &op,
+                           .in = {buffer, kNoBuffer},
+                           .out = buffer,
+                           .width = op.weight.rows,
+                           .vector = weights_.vector(op.bias)});
+    }
+    index_ = end;
+  }
+
+  void add_quantize(const Op& op, uint32_t value) {
+    const uint32_t width = graph_.widths()[value];
+    Step& step = step_of(StepKind::kRows);
+    const uint32_t out = new_buffer(width, true, op.weight.type);
+    quantized_[value] = out;
+    step.rows.push_back(
+        {.kind = RowKind::kQuantize, .op = &op, .in = {buffer_of_[value], kNoBuffer}, .out = out, .width = width});
+  }
+
+  void add_attention(const Op& op) {
+    CHECK(!in_head_);
+    Step& step = step_of(StepKind::kAttention);
+    step.attention = &op;
+    step.in = buffer_of_[op.in[0]];
+    step.out = define(op.out);
+    index_++;
+  }
+
+  const Graph& graph_;
+  const PackedWeights& weights_;
+  const KvType kv_type_;
+  const bool fuse_;
+  Plan plan_;
+  bool in_head_ = false;
+  size_t index_ = 0;
+  std::vector<size_t> last_reader_;         // op index per value
+  std::vector<uint32_t> buffer_of_;         // per value
+  std::map<uint32_t, uint32_t> quantized_;  // value -> quantised buffer
+  std::vector<uint32_t> reusable_, released_;
+  std::vector<RopeSpec> rope_specs_;
+};
+
+}  // namespace
+
+Plan make_plan(const Graph& graph, const PackedWeights& weights, KvType kv_type, bool fuse) {
+  return Planner(graph, weights, kv_type, fuse).run();
+}
+
+}  // namespace ingle::cpu

@@ -1,0 +1,85 @@
+// A graph turned into the steps that the CPU runs between barriers, with a buffer for every value.
+// Ops that work on one token at a time are chained, so that a thread carries a token through all of them; linears that
+// read the same value share its quantised activations and one step. No fusion changes a result.
+// Built once at load; constant afterwards.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "backend/cpu/kernels/kernels.h"
+#include "backend/cpu/packed_weights.h"
+#include "backend/cpu/rope_table.h"
+#include "graph/graph.h"
+
+namespace ingle::cpu {
+
+inline constexpr uint32_t kNoBuffer = UINT32_MAX;
+// Logits are computed for at most this many rows at a time, so that their buffer stays small with large vocabularies.
+inline constexpr uint32_t kHeadRows = 32;
+
+// What one token-wise operation does; in and out are rows of buffers.
+enum class RowKind : uint8_t {
+  kRopeAngles,  // cosines and sines of the token's position, into the table `rope`
+  kEmbed,
+  kRmsNorm,
+  kBias,
+  kRope,
+  kStoreKv,
+  kAdd,
+  kGated,
+  kSelectOutputs,
+  kSoftcap,
+  kScale,
+  kQuantize,  // in[0] as ActivationBlocks into the quantised buffer `out`
+};
+
+struct RowOp {
+  RowKind kind;
+  const Op* op = nullptr;  // the op it computes; for kBias and kQuantize the linear that needs it
+  uint32_t in[2] = {kNoBuffer, kNoBuffer};
+  uint32_t out = kNoBuffer;
+  uint32_t width = 0;                    // of in[0]
+  uint32_t rope = 0;                     // index into Plan::ropes
+  const float* vector = nullptr;         // norm weight or bias
+  const PackedMatrix* matrix = nullptr;  // of kEmbed
+};
+
+struct MatmulOutput {
+  const Op* op = nullptr;
+  const PackedMatrix* matrix = nullptr;
+  uint32_t in = kNoBuffer;  // a quantised buffer for block-quantised weights, else a float buffer
+  uint32_t out = kNoBuffer;
+};
+
+enum class StepKind : uint8_t { kRows, kMatmul, kAttention };
+
+struct Step {
+  StepKind kind = StepKind::kRows;
+  std::vector<RowOp> rows;
+  std::vector<MatmulOutput> matmuls;
+  const Op* attention = nullptr;
+  uint32_t in = kNoBuffer, out = kNoBuffer;  // of attention
+};
+
+struct BufferSpec {
+  uint32_t width = 0;    // floats per row
+  size_t row_bytes = 0;  // with padding, a multiple of 64
+  bool quantized = false;
+  bool head = false;  // kHeadRows rows instead of max_batch_tokens
+};
+
+struct Plan {
+  std::vector<Step> body;  // for all tokens of the batch
+  std::vector<Step> head;  // from select_outputs on: for blocks of up to kHeadRows wanted rows
+  std::vector<BufferSpec> buffers;
+  std::vector<RopeTable> ropes;
+  std::vector<KvLayout> layers;  // KV layout of each layer
+  uint32_t logits = kNoBuffer;
+  uint32_t max_matmul_cols = 0;
+};
+
+// fuse = false keeps every op's output in a buffer and a step of its own, for --dump-ops; the bits are the same.
+Plan make_plan(const Graph& graph, const PackedWeights& weights, KvType kv_type, bool fuse);
+
+}  // namespace ingle::cpu
