@@ -18,6 +18,7 @@ struct ActivationBlock;
 
 enum class Activation : uint8_t { kSilu, kGeluTanh };
 
+inline constexpr uint32_t kGroupRows = 16;     // output rows of a packed group
 inline constexpr uint32_t kPieceTokens = 256;  // attention pieces begin at absolute positions that are multiples of this
 
 // Where the keys and values of one layer lie inside a page of one layer. K is transposed so that lane = token:
