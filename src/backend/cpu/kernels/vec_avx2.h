@@ -113,6 +113,9 @@ struct Avx2 {
     store_i8(buffer, a);
     for (uint32_t i = 0; i < n; i++) p[i] = buffer[i];
   }
+  static INGLE_INLINE F exponent_from_low_bits(F a) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(a), 23));
+  }
   static INGLE_INLINE F pow2(I n) {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(n, _mm256_set1_epi32(127)), 23));
   }

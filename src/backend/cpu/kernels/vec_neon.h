@@ -127,6 +127,9 @@ struct Neon {
     store_i8(buffer, a);
     for (uint32_t i = 0; i < n; i++) p[i] = buffer[i];
   }
+  static INGLE_INLINE F exponent_from_low_bits(F a) {
+    return vreinterpretq_f32_s32(vshlq_n_s32(vreinterpretq_s32_f32(a), 23));
+  }
   static INGLE_INLINE F pow2(I n) { return vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(n, vdupq_n_s32(127)), 23)); }
 
   static INGLE_INLINE W load_w(const uint8_t* p) { return vld1q_u8(p); }

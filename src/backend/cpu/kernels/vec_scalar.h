@@ -8,7 +8,7 @@
 //   max(a, b) = a > b ? a : b, min(a, b) = a < b ? a : b, also for NaN and signed zeros
 //   gt, ge, eq     false if either is NaN
 //   round_even     to integral, ties to even;  to_i32: of an integral value in range
-//   pow2(n)        2^n for n in -126..127
+//   pow2(n)        2^n for n in -126..127;  exponent_from_low_bits: the bits of a float shifted left by 23
 //   first_n(n)     true in lanes 0..n-1, n <= kLanes
 //   shr<n>, shl<n> of W: in 16-bit units, so that bits cross between two bytes: mask them off
 //   dot16_unsigned, dot16_signed  acc + the products of 16 weights per lane, w[0..3], with the same 16 activations y
@@ -107,6 +107,9 @@ struct Scalar {
   static INGLE_INLINE void store_i8(int8_t* p, F a) { *p = static_cast<int8_t>(a); }
   static INGLE_INLINE void store_i8_partial(int8_t* p, uint32_t n, F a) {
     if (n) *p = static_cast<int8_t>(a);
+  }
+  static INGLE_INLINE F exponent_from_low_bits(F a) {
+    return __builtin_bit_cast(float, __builtin_bit_cast(uint32_t, a) << 23);
   }
   static INGLE_INLINE F pow2(I n) { return __builtin_bit_cast(float, (n + 127) << 23); }
 
