@@ -24,10 +24,8 @@ struct Gemma3Layer {
         attn(w, c.dim, attention),
         mlp(w, c.dim, c.mlp_dim, ActivationKind::kGeluTanh) {}
 
-  Value operator()(Value x) const {
-    x = x + post_attn_norm(attn(attn_norm(x)));
-    return x + post_mlp_norm(mlp(mlp_norm(x)));
-  }
+  Value attend(Value x) const { return x + post_attn_norm(attn(attn_norm(x))); }
+  Value feed_forward(Value x) const { return x + post_mlp_norm(mlp(mlp_norm(x))); }
 };
 
 nn::Attention::Options attention_options(const nn::Config& c, uint32_t layer) {
@@ -50,9 +48,12 @@ void record_gemma3(Graph& graph, const Weights& w, const nn::Config& c) {
   Value x = embedding.embed(graph, std::sqrt(static_cast<float>(c.dim)));
   for (uint32_t i = 0; i < c.layers; i++) {
     const Graph::Scope scope(graph, "layers." + std::to_string(i));
-    x = Gemma3Layer(w["blk"][i], c, attention_options(c, i))(x);
+    const Gemma3Layer layer(w["blk"][i], c, attention_options(c, i));
+    x = layer.attend(x);
+    if (i + 1 == c.layers) x = graph.select_outputs(x);  // as in pre_norm_decoder.h
+    x = layer.feed_forward(x);
   }
-  x = embedding.logits(output_norm(graph.select_outputs(x)));
+  x = embedding.logits(output_norm(x));
   if (c.logits_softcap > 0) x = graph.softcap(x, c.logits_softcap);
   graph.set_logits(x);
 }

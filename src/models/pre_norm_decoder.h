@@ -20,10 +20,8 @@ struct PreNormLayer {
         attn(w, c.dim, attention),
         mlp(w, c.dim, c.mlp_dim, ActivationKind::kSilu) {}
 
-  Value operator()(Value x) const {
-    x = x + attn(attn_norm(x));
-    return x + mlp(mlp_norm(x));
-  }
+  Value attend(Value x) const { return x + attn(attn_norm(x)); }
+  Value feed_forward(Value x) const { return x + mlp(mlp_norm(x)); }
 };
 
 // Embedding, layers, final norm and logits. `attention(layer)` gives the options of a layer's attention.
@@ -34,9 +32,13 @@ void record_pre_norm_decoder(Graph& graph, const Weights& w, const nn::Config& c
   Value x = embedding.embed(graph, 1.0f);
   for (uint32_t i = 0; i < c.layers; i++) {
     const Graph::Scope scope(graph, "layers." + std::to_string(i));
-    x = PreNormLayer(w["blk"][i], c, attention(i))(x);
+    const PreNormLayer layer(w["blk"][i], c, attention(i));
+    x = layer.attend(x);
+    // Nothing after the last attention looks at other tokens: from here on only those whose logits are wanted.
+    if (i + 1 == c.layers) x = graph.select_outputs(x);
+    x = layer.feed_forward(x);
   }
-  graph.set_logits(embedding.logits(output_norm(graph.select_outputs(x))));
+  graph.set_logits(embedding.logits(output_norm(x)));
 }
 
 }  // namespace ingle::models

@@ -1,0 +1,153 @@
+// One request, one output: the logits have the same bits on every instruction set, with any number of threads, in any
+// chunks, alone or among others, with the prefix computed or shared. The digests are committed
+// (tests/golden/digests.txt), so builds by other compilers and for other machines are held to them too.
+//
+// After a deliberate change of the numerics (docs/numerics.md): INGLE_UPDATE_DIGESTS=1 same_bits_test writes them anew.
+// INGLE_SMOLLM2=FILE adds the default model, pairwise.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <sstream>
+#include <string>
+
+#include "backend/cpu/kernels/kernels.h"
+#include "support/model_runner.h"
+
+namespace ingle::test {
+namespace {
+
+constexpr uint32_t kPrefix = 2 * kPageTokens;
+
+const std::filesystem::path kDigests = std::filesystem::path(INGLE_TESTS) / "golden" / "digests.txt";
+
+const char* kv_name(KvType type) { return type == KvType::kF16 ? "f16" : type == KvType::kQ8_0 ? "q8_0" : "f32"; }
+
+std::map<std::string, std::string> read_digests() {
+  std::map<std::string, std::string> digests;
+  std::ifstream in(kDigests);
+  std::string model, kv, digest;
+  while (in >> model >> kv >> digest) digests[model + " " + kv] = digest;
+  return digests;
+}
+
+void write_digest(const std::string& key, const std::string& value) {
+  auto digests = read_digests();
+  digests[key] = value;
+  std::ofstream out(kDigests);
+  for (const auto& [name, digest] : digests) out << name << " " << digest << "\n";
+}
+
+std::string hex(uint64_t value) {
+  std::ostringstream out;
+  out << std::hex << value;
+  return out.str();
+}
+
+std::string describe(const RunSettings& s) {
+  std::ostringstream out;
+  out << s.isa << ", " << s.threads << " threads, chunk " << s.chunk << ", " << s.companions << " companions, prefix "
+      << s.shared_prefix << (s.fuse ? "" : ", not fused");
+  return out.str();
+}
+
+// The digest of the positions after the prefix, which every setting computes.
+std::string run(const ModelRunner& model, const std::vector<int32_t>& tokens, const RunSettings& settings) {
+  std::vector<float> logits = model.logits(tokens, settings);
+  const size_t tail = (tokens.size() - kPrefix) * model.vocab();
+  logits.erase(logits.begin(), logits.end() - static_cast<std::ptrdiff_t>(tail));
+  return hex(digest(logits));
+}
+
+void check(const std::string& name, KvType kv, const std::string& digest, const std::string& how) {
+  const std::string key = name + " " + kv_name(kv);
+  if (std::getenv("INGLE_UPDATE_DIGESTS") != nullptr) write_digest(key, digest);
+  const auto digests = read_digests();
+  const auto known = digests.find(key);
+  ASSERT_NE(known, digests.end()) << "no digest of " << key;
+  EXPECT_EQ(known->second, digest) << key << ": " << how;
+}
+
+std::vector<std::string> table_names() {
+  std::vector<std::string> names;
+  for (const cpu::KernelTable* table : cpu::available_tables()) names.emplace_back(table->name);
+  return names;
+}
+
+std::vector<std::string> tiny_models() {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(INGLE_TESTS) / "models")) {
+    if (entry.path().extension() == ".gguf") names.push_back(entry.path().stem().string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+class SameBits : public testing::TestWithParam<std::string> {};
+
+TEST_P(SameBits, FullProductOnTinyModel) {
+  const ModelRunner model(std::filesystem::path(INGLE_TESTS) / "models" / (GetParam() + ".gguf"));
+  const std::vector<int32_t> tokens = random_tokens(97, model.vocab(), 7);
+  for (const KvType kv : {KvType::kF16, KvType::kQ8_0}) {
+    const std::string reference = run(model, tokens, {.isa = "scalar", .kv_type = kv});
+    check(GetParam(), kv, reference, "scalar, alone, whole");
+    EXPECT_EQ(reference, run(model, tokens, {.isa = "scalar", .chunk = 32, .kv_type = kv, .fuse = false}));
+    for (const std::string& isa : table_names()) {
+      for (const uint32_t threads : {1u, 2u, 3u}) {
+        for (const uint32_t chunk : {1u, 7u, 32u, 512u}) {
+          for (const uint32_t companions : {0u, 3u}) {
+            for (const uint32_t prefix : {0u, kPrefix}) {
+              const RunSettings settings{.isa = isa,
+                                         .threads = threads,
+                                         .chunk = chunk,
+                                         .kv_type = kv,
+                                         .companions = companions,
+                                         .shared_prefix = prefix};
+              ASSERT_EQ(reference, run(model, tokens, settings)) << kv_name(kv) << ": " << describe(settings);
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, SameBits, testing::ValuesIn(tiny_models()), [](const auto& model) {
+  std::string name = model.param;
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return c == '-' || c == '.'; }, '_');
+  return name;
+});
+
+// The real model, each setting against the others in pairs: 64 tokens after the prefix keep scalar and emulated runs
+// short.
+TEST(SameBitsReal, PairwiseOnSmolLM2) {
+  const char* path = std::getenv("INGLE_SMOLLM2");
+  if (path == nullptr) GTEST_SKIP() << "set INGLE_SMOLLM2 to the default model's file";
+  const ModelRunner model(path);
+  const std::vector<int32_t> tokens = random_tokens(kPrefix + 64, model.vocab(), 7);
+  for (const KvType kv : {KvType::kF16, KvType::kQ8_0}) {
+    size_t i = 0;
+    for (const std::string& isa : table_names()) {
+      const std::vector<RunSettings> rows = {
+          {.isa = isa, .threads = 1, .chunk = 512, .kv_type = kv},
+          {.isa = isa, .threads = 2, .chunk = 7, .kv_type = kv, .companions = 2, .shared_prefix = kPrefix},
+          {.isa = isa, .threads = 3, .chunk = 32, .kv_type = kv, .companions = 3},
+          {.isa = isa, .threads = 2, .chunk = 1, .kv_type = kv, .shared_prefix = kPrefix},
+      };
+      // The slow tables take one row each, a different one.
+      const bool slow = isa == "scalar" || isa == "neon";
+      for (size_t r = 0; r < rows.size(); r++) {
+        if (slow && r != i % rows.size()) continue;
+        check("smollm2-135m-instruct-q4_1", kv, run(model, tokens, rows[r]), describe(rows[r]));
+      }
+      i++;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ingle::test

@@ -1,0 +1,126 @@
+#include "support/model_runner.h"
+
+#include <algorithm>
+#include <cstring>
+#include <stdexcept>
+
+#include "base/checked.h"
+
+namespace ingle::test {
+namespace {
+
+template <typename T>
+T take(Result<T> result) {
+  if (!result.ok()) throw std::runtime_error(result.error().to_string());
+  return std::move(result).value();
+}
+
+// One sequence's progress through its tokens.
+struct Run {
+  std::vector<int32_t> tokens;
+  std::vector<PageId> pages;
+  uint32_t done = 0;
+  uint32_t chunk = 1;
+
+  uint32_t next() const { return std::min<uint32_t>(chunk, static_cast<uint32_t>(tokens.size()) - done); }
+};
+
+void give_pages(Run& run, PageId& next_page, size_t shared_pages, const std::vector<PageId>& prefix) {
+  run.pages.assign(prefix.begin(), prefix.begin() + static_cast<std::ptrdiff_t>(shared_pages));
+  // Descending ids, so that a page's number is never its place in the sequence.
+  const size_t own = ceil_div<size_t>(run.tokens.size(), kPageTokens) - shared_pages;
+  for (size_t i = 0; i < own; i++) run.pages.push_back(static_cast<PageId>(next_page + own - 1 - i));
+  next_page += static_cast<PageId>(own);
+  run.done = static_cast<uint32_t>(shared_pages) * kPageTokens;
+}
+
+// Steps all runs until they are done; collects the logits of runs[0].
+std::vector<float> step_all(Backend& backend, std::vector<Run>& runs, uint32_t vocab) {
+  std::vector<float> result;
+  while (runs[0].done < runs[0].tokens.size()) {
+    Batch batch;
+    // The tested sequence comes last, behind whatever its companions do.
+    for (size_t i = runs.size(); i-- > 0;) {
+      Run& run = runs[i];
+      const uint32_t count = run.next();
+      if (count == 0) continue;
+      const auto first = static_cast<uint32_t>(batch.tokens.size());
+      batch.sequences.push_back({first, count, run.done, run.pages});
+      const auto begin = run.tokens.begin() + run.done;
+      batch.tokens.insert(batch.tokens.end(), begin, begin + count);
+      for (uint32_t t = 0; t < count && i == 0; t++) batch.output_rows.push_back(first + t);
+      run.done += count;
+    }
+    backend.execute(batch, [&](uint32_t, uint32_t rows, const float* logits) {
+      result.insert(result.end(), logits, logits + size_t{rows} * vocab);
+    });
+  }
+  return result;
+}
+
+}  // namespace
+
+ModelRunner::ModelRunner(const std::filesystem::path& path)
+    : file_(std::make_unique<GgufFile>(take(GgufFile::open(path)))), model_(take(build_model(*file_))) {}
+
+std::vector<float> ModelRunner::logits(const std::vector<int32_t>& tokens, const RunSettings& settings) const {
+  std::vector<Run> runs(1);
+  runs[0].tokens = tokens;
+  runs[0].chunk = settings.chunk;
+  for (uint32_t i = 0; i < settings.companions; i++) {
+    Run companion;
+    companion.tokens = random_tokens(static_cast<uint32_t>(tokens.size()) / 2 + 13 * i + 1, vocab(), 100 + i);
+    companion.chunk = 3 + 5 * i;
+    runs.push_back(std::move(companion));
+  }
+  PageId pages = 0;
+  Run prefix;
+  if (settings.shared_prefix > 0) {
+    prefix.tokens.assign(tokens.begin(), tokens.begin() + settings.shared_prefix);
+    prefix.chunk = 5;
+    give_pages(prefix, pages, 0, {});
+  }
+  uint32_t batch_tokens = std::max<uint32_t>(settings.chunk, prefix.chunk);
+  for (Run& run : runs) {
+    give_pages(run, pages, &run == &runs[0] ? settings.shared_prefix / kPageTokens : 0, prefix.pages);
+    batch_tokens += run.chunk;
+  }
+  BackendOptions options;
+  options.threads = settings.threads;
+  options.isa = settings.isa;
+  options.kv_type = settings.kv_type;
+  options.pages = pages;
+  options.max_batch_tokens = batch_tokens;
+  if (!settings.fuse) {
+    options.dump_ops = "no op has this name";
+    options.on_dump = [](const std::string&, std::span<const float>, uint32_t) {};
+  }
+  const std::unique_ptr<Backend> backend = take(make_cpu_backend(model_->graph, options));
+  if (settings.shared_prefix > 0) {
+    std::vector<Run> first{std::move(prefix)};
+    step_all(*backend, first, vocab());
+  }
+  return step_all(*backend, runs, vocab());
+}
+
+uint64_t digest(const std::vector<float>& values) {
+  uint64_t hash = 0xcbf29ce484222325;
+  for (const float value : values) {
+    uint32_t bits;
+    std::memcpy(&bits, &value, sizeof(bits));
+    for (int i = 0; i < 4; i++) hash = (hash ^ (bits >> (8 * i) & 0xff)) * 0x100000001b3;
+  }
+  return hash;
+}
+
+std::vector<int32_t> random_tokens(uint32_t count, uint32_t vocab, uint32_t seed) {
+  std::vector<int32_t> tokens(count);
+  uint64_t state = seed * 0x9e3779b97f4a7c15 + 1;
+  for (int32_t& token : tokens) {
+    state = state * 6364136223846793005 + 1442695040888963407;
+    token = static_cast<int32_t>((state >> 33) % vocab);
+  }
+  return tokens;
+}
+
+}  // namespace ingle::test

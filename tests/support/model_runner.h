@@ -1,0 +1,50 @@
+// Runs token sequences straight through a backend, without engine or scheduler: for the tests that compare logits.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backend/backend.h"
+#include "format/gguf.h"
+#include "models/model.h"
+
+namespace ingle::test {
+
+struct RunSettings {
+  std::string isa;
+  uint32_t threads = 1;
+  uint32_t chunk = 512;  // tokens of a sequence per step
+  KvType kv_type = KvType::kF16;
+  bool fuse = true;
+  // Sequences that run in the same steps: their tokens differ from the tested one's, and their chunks don't line up.
+  uint32_t companions = 0;
+  // Tokens at the start whose pages another sequence has computed before, as a prefix cache hands them over; a multiple
+  // of kPageTokens.
+  uint32_t shared_prefix = 0;
+};
+
+// A model file opened once; each run makes a backend of its own.
+class ModelRunner {
+ public:
+  explicit ModelRunner(const std::filesystem::path& path);
+
+  // Logits of all positions that the run computes, [tokens - shared_prefix][vocab].
+  std::vector<float> logits(const std::vector<int32_t>& tokens, const RunSettings& settings) const;
+  uint32_t vocab() const { return model_->graph.vocab(); }
+  const Graph& graph() const { return model_->graph; }
+
+ private:
+  std::unique_ptr<GgufFile> file_;
+  std::unique_ptr<Model> model_;
+};
+
+// SHA-256 would need a library; the tests only compare digests with each other: FNV-1a over the bytes.
+uint64_t digest(const std::vector<float>& values);
+
+// Pseudo-random token ids below `vocab`.
+std::vector<int32_t> random_tokens(uint32_t count, uint32_t vocab, uint32_t seed);
+
+}  // namespace ingle::test
