@@ -6,6 +6,7 @@
 // (moving it keeps them valid). A GgufFile is immutable once open: any thread may read it.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <filesystem>
 #include <limits>
@@ -27,6 +28,7 @@ namespace ingle {
 inline constexpr uint64_t kGgufMemoryLimitBytes = uint64_t{56} << 20;
 inline constexpr uint32_t kGgufDefaultAlignment = 32;
 inline constexpr uint32_t kGgufMinAlignment = 8;
+inline constexpr uint32_t kGgufMaxAlignment = 1u << 20;
 inline constexpr uint32_t kGgufMaxDims = 4;
 inline constexpr uint64_t kGgufMaxKeyBytes = 65535;
 
@@ -61,6 +63,11 @@ struct GgufTensor {
 
   uint64_t values() const;
 };
+
+// Whether a file may align its tensors so: a power of two in the limits above.
+constexpr bool gguf_alignment_ok(uint64_t alignment) {
+  return std::has_single_bit(alignment) && alignment >= kGgufMinAlignment && alignment <= kGgufMaxAlignment;
+}
 
 // A name or key as a message shows it: quoted, control bytes as \xNN, cut when long.
 std::string gguf_quote(std::string_view text);

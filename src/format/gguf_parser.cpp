@@ -213,9 +213,9 @@ Status read_alignment(GgufPart& part) {
   for (const GgufEntry& entry : part.metadata) {
     if (entry.key != "general.alignment") continue;
     ASSIGN_OR_RETURN(const uint64_t v, gguf_unsigned(entry, std::numeric_limits<uint32_t>::max()));
-    if (!std::has_single_bit(v) || v < kGgufMinAlignment) {
+    if (!gguf_alignment_ok(v)) {
       return bad({"metadata key", entry.key}, entry.offset_bytes,
-                 fmt::format("{} is not a power of two of at least {}", v, kGgufMinAlignment));
+                 fmt::format("{} is not a power of two from {} to {}", v, kGgufMinAlignment, kGgufMaxAlignment));
     }
     part.alignment = static_cast<uint32_t>(v);
   }
