@@ -5,6 +5,7 @@
 // After a deliberate change of the numerics (docs/numerics.md): INGLE_UPDATE_DIGESTS=1 same_bits_test writes them anew.
 // INGLE_SMOLLM2=FILE adds the default model, pairwise.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -16,6 +17,7 @@
 
 #include "backend/cpu/kernels/kernels.h"
 #include "support/model_runner.h"
+#include "support/random_model.h"
 
 namespace ingle::test {
 namespace {
@@ -86,14 +88,11 @@ std::vector<std::string> tiny_models() {
   return names;
 }
 
-class SameBits : public testing::TestWithParam<std::string> {};
-
-TEST_P(SameBits, FullProductOnTinyModel) {
-  const ModelRunner model(std::filesystem::path(INGLE_TESTS) / "models" / (GetParam() + ".gguf"));
+void expect_one_digest(const ModelRunner& model, const std::string& name) {
   const std::vector<int32_t> tokens = random_tokens(97, model.vocab(), 7);
   for (const KvType kv : {KvType::kF16, KvType::kQ8_0}) {
     const std::string reference = run(model, tokens, {.isa = "scalar", .kv_type = kv});
-    check(GetParam(), kv, reference, "scalar, alone, whole");
+    check(name, kv, reference, "scalar, alone, whole");
     EXPECT_EQ(reference, run(model, tokens, {.isa = "scalar", .chunk = 32, .kv_type = kv, .fuse = false}));
     for (const std::string& isa : table_names()) {
       for (const uint32_t threads : {1u, 2u, 3u}) {
@@ -113,6 +112,26 @@ TEST_P(SameBits, FullProductOnTinyModel) {
       }
     }
   }
+}
+
+class SameBits : public testing::TestWithParam<std::string> {};
+
+TEST_P(SameBits, FullProductOnTinyModel) {
+  expect_one_digest(ModelRunner(std::filesystem::path(INGLE_TESTS) / "models" / (GetParam() + ".gguf")), GetParam());
+}
+
+// The tiny models have float weights; these have one matrix after the other in each type there is.
+TEST(SameBitsTypes, FullProductOnEveryTensorType) {
+  RandomModelSpec spec;
+  spec.types.clear();
+  for (const DTypeInfo& info : all_dtypes()) {
+    if (info.dequantizable) spec.types.push_back(info.type);
+  }
+  const auto path = std::filesystem::temp_directory_path() / ("ingle-every-type-" + std::to_string(::getpid()));
+  write_random_model(spec, path);
+  const ModelRunner model(path);
+  std::filesystem::remove(path);
+  expect_one_digest(model, "every-type");
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, SameBits, testing::ValuesIn(tiny_models()), [](const auto& model) {
