@@ -198,7 +198,7 @@ struct AttentionOf {
 
     score(tile, first_page, queries, count, any, scratch);
     if constexpr (kScaled) read_value_scales(tile, first_page, any, scratch);
-    float* outputs[kBlock];
+    float* outputs[kBlock] = {};
     for (uint32_t i = 0; i < count; i++) {
       softmax(tile, queries[i].range, scratch.scores[i], *queries[i].partial);
       outputs[i] = queries[i].partial->values;
