@@ -4,6 +4,7 @@
 Log-probabilities are compared with the golden logits' log-softmax: the normalised mean squared error of each file must be
 at most 1e-8.
 
+Needs numpy alone.
 Use:  check_golden.py INGLE [--only NAME] [-- further options for ingle]
 """
 

@@ -9,6 +9,7 @@ The KL divergence at a position is the sum over the 256 of exp(ref) * (ref - oth
 vocabulary taken as a single outcome. Bars: our mean over all positions but the first of each text, as a multiple of the
 peer's; and for Qwen, whose activations there are huge, each first position in nats.
 
+Needs numpy alone.
 Use:  check_parity.py PARITY_DIR MODELS_DIR INGLE [--only NAME] [-- further options for ingle]
 """
 

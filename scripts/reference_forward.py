@@ -12,7 +12,8 @@ tricks: no cache, no batches, whole sequences. The engine follows the same conve
                    RoPE base, a linear RoPE scaling that only the global layers have
 
 Use:  reference_forward.py MODEL.gguf --tokens IDS.json [--dump DIR] [--top 5] [--dtype float64]
-IDS.json is a JSON array of token ids. `--dump` writes every named value as DIR/NAME.npy, [tokens, ...].
+IDS.json is a JSON array of token ids. `--dump` writes every named value as DIR/NAME.npy, [tokens, ...]; the names are those
+of the engine's ops, but for its two "add" of a layer, here add_attention and add_mlp.
 """
 
 import argparse
@@ -78,8 +79,8 @@ class Model:
         sliding = self.is_sliding(layer)
         base = self.get("rope.freq_base_swa", 10000.0) if sliding else self.get("rope.freq_base", 10000.0)
         frequencies = base ** -(np.arange(0, self.rope_dims, 2, dtype=np.float64) / self.rope_dims)
-        if not sliding and self.get("rope.scaling.type", "none") == "linear":
-            frequencies = frequencies / self.get("rope.scaling.factor")
+        if not sliding and self.get("rope.scaling.type", "linear") == "linear":
+            frequencies = frequencies / self.get("rope.scaling.factor", 1.0)
         if self.has("rope_freqs.weight"):
             frequencies = frequencies / self.weight("rope_freqs.weight").astype(np.float64)
         return frequencies
@@ -125,6 +126,11 @@ def gelu_tanh(x):
     return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
 
 
+def op_name(name):
+    """The engine names an op after its weight, with "layers.3." for "blk.3."."""
+    return "layers." + name[4:] if name.startswith("blk.") else name
+
+
 class Forward:
     """One forward pass. `linear(name, x, w)` may be replaced to study an approximate matmul, `cache(x)` an approximate
     K or V, and `dump(name, value)` sees every named value."""
@@ -140,13 +146,13 @@ class Forward:
         return value
 
     def norm(self, name, x):
-        return self.seen(name, rms_norm(x, self.model.weight(name + ".weight"), self.model.norm_epsilon))
+        return self.seen(op_name(name), rms_norm(x, self.model.weight(name + ".weight"), self.model.norm_epsilon))
 
     def linear(self, name, x, weight=None):
         y = self.linear_fn(name, x, self.model.weight(f"{weight or name}.weight"))
         if self.model.has(name + ".bias"):
             y = y + self.model.weight(name + ".bias")
-        return self.seen(name, y)
+        return self.seen(op_name(name), y)
 
     def embed(self, ids):
         x = self.model.weight("token_embd.weight")[ids]
@@ -165,30 +171,30 @@ class Forward:
             q = self.norm(prefix + "attn_q_norm", q)
             k = self.norm(prefix + "attn_k_norm", k)
         frequencies = model.rope_frequencies(layer)
-        q = self.seen(prefix + "q_rope", rope(q, frequencies, model.adjacent_pairs))
-        k = self.seen(prefix + "k_rope", rope(k, frequencies, model.adjacent_pairs))
+        q = self.seen(op_name(prefix + "rope_q"), rope(q, frequencies, model.adjacent_pairs))
+        k = self.seen(op_name(prefix + "rope_k"), rope(k, frequencies, model.adjacent_pairs))
         window = model.get("attention.sliding_window") if model.is_sliding(layer) else 0
         a = attention(q, self.cache(k), self.cache(v), model.attention_scale(), window).reshape(tokens, -1)
-        a = self.linear(prefix + "attn_output", self.seen(prefix + "attn", a))
+        a = self.linear(prefix + "attn_output", self.seen(op_name(prefix + "attention"), a))
         if model.has(prefix + "post_attention_norm.weight"):
             a = self.norm(prefix + "post_attention_norm", a)
-        return self.seen(prefix + "attn_residual", x + a)
+        return self.seen(op_name(prefix + "add_attention"), x + a)
 
     def mlp_half(self, layer, x):
         model, prefix = self.model, f"blk.{layer}."
         h = self.norm(prefix + "ffn_norm", x)
         activation = gelu_tanh if model.arch == "gemma3" else silu
         gate, up = self.linear(prefix + "ffn_gate", h), self.linear(prefix + "ffn_up", h)
-        m = self.linear(prefix + "ffn_down", self.seen(prefix + "ffn_act", activation(gate) * up))
+        m = self.linear(prefix + "ffn_down", self.seen(op_name(prefix + "gated"), activation(gate) * up))
         if model.has(prefix + "post_ffw_norm.weight"):
             m = self.norm(prefix + "post_ffw_norm", m)
-        return self.seen(prefix + "ffn_residual", x + m)
+        return self.seen(op_name(prefix + "add_mlp"), x + m)
 
     def head(self, x):
         x = self.norm("output_norm", x)
         logits = self.linear("output", x, "output" if self.model.has("output.weight") else "token_embd")
         cap = self.model.get("final_logit_softcapping", 0.0)
-        return self.seen("logits", np.tanh(logits / cap) * cap if cap else logits)
+        return self.seen("softcap", np.tanh(logits / cap) * cap) if cap else logits
 
     def run(self, ids):
         """ids: token ids of one sequence, from position 0. Returns logits, [tokens, vocabulary]."""
