@@ -110,7 +110,7 @@ struct KernelTable {
 inline constexpr size_t kAttentionScratchBytes = 192 * 1024;
 
 bool is_block_quantized(DType type);  // takes ActivationBlocks; else floats
-size_t activation_bytes(DType type, uint32_t cols);  // of one column, as matmul_group reads it; a multiple of 16
+size_t activation_bytes(DType type, uint32_t cols);  // of one column, as matmul_group reads it; a multiple of 64
 
 // The tables this build holds and this CPU can run, best first; the last is "scalar".
 std::span<const KernelTable* const> available_tables();

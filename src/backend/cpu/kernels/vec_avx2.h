@@ -99,6 +99,10 @@ struct Avx2 {
   static INGLE_INLINE I sub_i32(I a, I b) { return _mm256_sub_epi32(a, b); }
   static INGLE_INLINE I and_i32(I a, I b) { return _mm256_and_si256(a, b); }
   static INGLE_INLINE I or_i32(I a, I b) { return _mm256_or_si256(a, b); }
+  template <int n>
+  static INGLE_INLINE I shift_left(I a) {
+    return _mm256_slli_epi32(a, n);
+  }
   static INGLE_INLINE I shl_i32(I a, uint32_t n) { return _mm256_sll_epi32(a, _mm_cvtsi32_si128(static_cast<int>(n))); }
   static INGLE_INLINE I shr_i32(I a, uint32_t n) { return _mm256_srl_epi32(a, _mm_cvtsi32_si128(static_cast<int>(n))); }
   static INGLE_INLINE I to_i32(F a) { return _mm256_cvtps_epi32(a); }

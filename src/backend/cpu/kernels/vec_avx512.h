@@ -12,7 +12,8 @@
 
 #include "backend/cpu/kernels/isa_region.h"
 
-// GCC 12's own header starts its "undefined" vectors as `x = x` and warns of it wherever they are inlined (GCC bug 105593).
+// GCC 12's own header starts its "undefined" vectors as `x = x` and warns of it wherever they are inlined (GCC bug
+// 105593).
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
@@ -101,6 +102,10 @@ struct Avx512 {
   static INGLE_INLINE I sub_i32(I a, I b) { return _mm512_sub_epi32(a, b); }
   static INGLE_INLINE I and_i32(I a, I b) { return _mm512_and_si512(a, b); }
   static INGLE_INLINE I or_i32(I a, I b) { return _mm512_or_si512(a, b); }
+  template <int n>
+  static INGLE_INLINE I shift_left(I a) {
+    return _mm512_slli_epi32(a, n);
+  }
   static INGLE_INLINE I shl_i32(I a, uint32_t n) { return _mm512_sll_epi32(a, _mm_cvtsi32_si128(static_cast<int>(n))); }
   static INGLE_INLINE I shr_i32(I a, uint32_t n) { return _mm512_srl_epi32(a, _mm_cvtsi32_si128(static_cast<int>(n))); }
   static INGLE_INLINE I to_i32(F a) { return _mm512_cvtps_epi32(a); }

@@ -110,6 +110,10 @@ struct Neon {
   static INGLE_INLINE I sub_i32(I a, I b) { return vsubq_s32(a, b); }
   static INGLE_INLINE I and_i32(I a, I b) { return vandq_s32(a, b); }
   static INGLE_INLINE I or_i32(I a, I b) { return vorrq_s32(a, b); }
+  template <int n>
+  static INGLE_INLINE I shift_left(I a) {
+    return vshlq_n_s32(a, n);
+  }
   static INGLE_INLINE I shl_i32(I a, uint32_t n) { return vshlq_s32(a, vdupq_n_s32(static_cast<int32_t>(n))); }
   static INGLE_INLINE I shr_i32(I a, uint32_t n) {
     return vreinterpretq_s32_u32(vshlq_u32(vreinterpretq_u32_s32(a), vdupq_n_s32(-static_cast<int32_t>(n))));

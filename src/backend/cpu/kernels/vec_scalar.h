@@ -98,6 +98,10 @@ struct Scalar {
   static INGLE_INLINE I sub_i32(I a, I b) { return a - b; }
   static INGLE_INLINE I and_i32(I a, I b) { return a & b; }
   static INGLE_INLINE I or_i32(I a, I b) { return a | b; }
+  template <int n>
+  static INGLE_INLINE I shift_left(I a) {
+    return static_cast<I>(static_cast<uint32_t>(a) << n);
+  }
   // Logical, 0 <= n < 32.
   static INGLE_INLINE I shl_i32(I a, uint32_t n) { return static_cast<I>(static_cast<uint32_t>(a) << n); }
   static INGLE_INLINE I shr_i32(I a, uint32_t n) { return static_cast<I>(static_cast<uint32_t>(a) >> n); }

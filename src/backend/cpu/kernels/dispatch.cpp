@@ -1,0 +1,70 @@
+// Which tables this build holds and this CPU, with its operating system, can run.
+#include <array>
+#include <cstddef>
+
+#include "backend/cpu/kernels/tables.h"
+
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#endif
+
+namespace ingle::cpu {
+namespace {
+
+struct Tables {
+  std::array<const KernelTable*, 3> list{};
+  size_t count = 0;
+  void add(const KernelTable& table) { list[count++] = &table; }
+};
+
+#if defined(__x86_64__)
+void add_native(Tables& tables) {
+  __builtin_cpu_init();
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+  if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("avx512vnni")) {
+    tables.add(kAvx512Table);
+  }
+  if (avx2) tables.add(kAvx2Table);
+}
+#elif defined(__aarch64__)
+bool has_dot_product() {
+#if defined(__linux__)
+  constexpr unsigned long kAsimdDp = 1ul << 20;  // HWCAP_ASIMDDP
+  return (getauxval(AT_HWCAP) & kAsimdDp) != 0;
+#else
+  return true;  // every Apple CPU since the A13 and M1
+#endif
+}
+void add_native(Tables& tables) {
+  if (has_dot_product()) tables.add(kNeonTable);
+}
+#else
+void add_native(Tables&) {}
+#endif
+
+Tables detect() {
+  Tables tables;
+  add_native(tables);
+  tables.add(kScalarTable);
+  return tables;
+}
+
+}  // namespace
+
+std::span<const KernelTable* const> available_tables() {
+  static const Tables tables = detect();
+  return {tables.list.data(), tables.count};
+}
+
+const KernelTable* find_table(std::string_view name) {
+  const auto tables = available_tables();
+  if (name.empty()) return tables.front();
+  for (const KernelTable* table : tables) {
+    if (table->name == name) return table;
+  }
+  return nullptr;
+}
+
+}  // namespace ingle::cpu

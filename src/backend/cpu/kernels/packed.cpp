@@ -1,0 +1,413 @@
+#include "backend/cpu/kernels/packed.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "backend/cpu/kernels/activation_block.h"
+#include "backend/cpu/kernels/kernels.h"
+#include "base/check.h"
+#include "tensor/int8_decode.h"
+
+namespace ingle::cpu {
+namespace {
+
+constexpr size_t round_up(size_t bytes, size_t to) { return (bytes + to - 1) / to * to; }
+
+constexpr uint32_t kSuper = kRecord * kSubBlock;
+
+template <typename T>
+T load(const uint8_t* p) {
+  T v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+
+// Up to 256 columns of one row. `scales` holds the bytes of its row in Scales' order: byte i of lane l of the packed
+// scales is scales[i] of row l for byte-sized fields; 16- and 32-bit fields take two or four of them.
+struct RowRecord {
+  uint8_t codes[kSuper];
+  uint8_t scales[kSuper / 16 * 4];
+};
+
+void nibbles(const uint8_t* in, uint8_t* codes) {  // 16 bytes: the first 16 codes in the low halves
+  for (int i = 0; i < 16; i++) {
+    codes[i] = in[i] & 15;
+    codes[16 + i] = in[i] >> 4;
+  }
+}
+
+void add_fifth_bits(uint32_t bits, uint8_t* codes) {
+  for (int i = 0; i < 32; i++) codes[i] = static_cast<uint8_t>(codes[i] | (bits >> i & 1) << 4);
+}
+
+// One block of 32 of the types without super-blocks.
+void read_small(DType type, const uint8_t* in, uint8_t* codes, uint8_t* scales) {
+  switch (type) {
+    case DType::kQ4_0:
+    case DType::kIQ4_NL:
+      std::memcpy(scales, in, 2);
+      return nibbles(in + 2, codes);
+    case DType::kQ4_1:
+      std::memcpy(scales, in, 4);
+      return nibbles(in + 4, codes);
+    case DType::kQ5_0:
+      std::memcpy(scales, in, 2);
+      nibbles(in + 6, codes);
+      return add_fifth_bits(load<uint32_t>(in + 2), codes);
+    case DType::kQ5_1:
+      std::memcpy(scales, in, 4);
+      nibbles(in + 8, codes);
+      return add_fifth_bits(load<uint32_t>(in + 4), codes);
+    case DType::kQ8_0:
+      std::memcpy(scales, in, 2);
+      std::memcpy(codes, in + 2, 32);
+      return;
+    case DType::kMXFP4:
+      scales[0] = in[0];
+      return nibbles(in + 1, codes);
+    default:
+      CHECK(false && "not a block of 32");
+  }
+}
+
+// Code i of 256 in 64 bytes: 128 codes to 32 bytes, the first 32 codes in the lowest two bits.
+void two_bits(const uint8_t* in, int shift, uint8_t* codes) {
+  for (uint32_t i = 0; i < kSuper; i++) {
+    const int code = in[i / 128 * 32 + i % 32] >> (i / 32 % 4 * 2) & 3;
+    codes[i] = static_cast<uint8_t>(codes[i] | code << shift);
+  }
+}
+
+// Bit i of 256 in 32 bytes: the first 32 in the lowest bits.
+void one_bit(const uint8_t* in, int shift, uint8_t* codes) {
+  for (uint32_t i = 0; i < kSuper; i++) {
+    codes[i] = static_cast<uint8_t>(codes[i] | (in[i % 32] >> (i / 32) & 1) << shift);
+  }
+}
+
+// Code i of 256 in 128 bytes: 64 codes to 32 bytes, the first 32 in the low nibbles.
+void super_nibbles(const uint8_t* in, uint8_t* codes) {
+  for (uint32_t i = 0; i < kSuper; i++) codes[i] = in[i / 64 * 32 + i % 32] >> (i / 32 % 2 * 4) & 15;
+}
+
+// The 6-bit scales and minimums of Q4_K and Q5_K: 8 and 8 out of 12 bytes.
+void six_bit_pairs(const uint8_t* in, uint8_t* scales, uint8_t* mins) {
+  for (int g = 0; g < 4; g++) {
+    scales[g] = in[g] & 63;
+    mins[g] = in[g + 4] & 63;
+    scales[g + 4] = static_cast<uint8_t>((in[g + 8] & 15) | in[g] >> 6 << 4);
+    mins[g + 4] = static_cast<uint8_t>(in[g + 8] >> 4 | in[g + 4] >> 6 << 4);
+  }
+}
+
+void read_q6_k(const uint8_t* in, RowRecord& out) {
+  for (uint32_t i = 0; i < kSuper; i++) out.codes[i] = in[i / 128 * 64 + i % 64] >> (i / 64 % 2 * 4) & 15;
+  two_bits(in + 128, 4, out.codes);
+  std::memcpy(out.scales, in + 192, 18);
+}
+
+void read_iq4_xs(const uint8_t* in, RowRecord& out) {
+  const auto high = load<uint16_t>(in + 2);
+  for (int g = 0; g < 8; g++) {
+    const int scale = (in[4 + g / 2] >> (g % 2 * 4) & 15) | (high >> (2 * g) & 3) << 4;
+    out.scales[g] = static_cast<uint8_t>(scale - 32);
+    nibbles(in + 8 + 16 * g, out.codes + 32 * g);
+  }
+  std::memcpy(out.scales + 8, in, 2);
+}
+
+void read_super(DType type, const uint8_t* in, RowRecord& out) {
+  std::memset(out.codes, 0, sizeof out.codes);
+  switch (type) {
+    case DType::kQ2_K:
+      two_bits(in + 16, 0, out.codes);
+      std::memcpy(out.scales, in, 16);
+      std::memcpy(out.scales + 16, in + 80, 4);
+      return;
+    case DType::kQ3_K:
+      two_bits(in + 32, 0, out.codes);
+      one_bit(in, 2, out.codes);
+      std::memcpy(out.scales, in + 96, 14);
+      return;
+    case DType::kQ4_K:
+      super_nibbles(in + 16, out.codes);
+      six_bit_pairs(in + 4, out.scales, out.scales + 8);
+      std::memcpy(out.scales + 16, in, 4);
+      return;
+    case DType::kQ5_K:
+      super_nibbles(in + 48, out.codes);
+      one_bit(in + 16, 4, out.codes);
+      six_bit_pairs(in + 4, out.scales, out.scales + 8);
+      std::memcpy(out.scales + 16, in, 4);
+      return;
+    case DType::kQ6_K:
+      return read_q6_k(in, out);
+    case DType::kIQ4_XS:
+      return read_iq4_xs(in, out);
+    default:
+      CHECK(false && "not a super-block");
+  }
+}
+
+// Sub-blocks [first, first + n) of a row.
+void read_row(DType type, const BlockFormat& format, const uint8_t* row, uint32_t first, uint32_t n, RowRecord& out) {
+  const uint32_t block_bytes = dtype_info(type).block_bytes;
+  if (format.is_super()) return read_super(type, row + size_t{first} / kRecord * block_bytes, out);
+  const size_t scale_bytes = format.scale_bytes(1);
+  for (uint32_t j = 0; j < n; j++) {
+    read_small(type, row + size_t{first + j} * block_bytes, out.codes + j * kSubBlock, out.scales + j * scale_bytes);
+  }
+}
+
+// The bytes per element of byte i of a row's scales, and where its element begins.
+struct ScaleField {
+  size_t begin, size;
+};
+ScaleField scale_field(const BlockFormat& format, size_t i) {
+  switch (format.scales) {
+    case Scales::kHalf:
+    case Scales::kHalfMin:
+      return {i / 2 * 2, 2};
+    case Scales::kExponent:
+      return {i, 1};
+    case Scales::kFloat16:
+      return {i / 4 * 4, 4};
+    default:
+      return i < format.d_offset() ? ScaleField{i, 1} : ScaleField{i / 2 * 2, 2};
+  }
+}
+
+// Where byte i of the scales of `lane` lies behind the codes of a record.
+size_t scale_offset(const BlockFormat& format, size_t i, uint32_t lane, uint32_t lanes) {
+  const ScaleField field = scale_field(format, i);
+  return field.begin * lanes + lane * field.size + (i - field.begin);
+}
+
+// A plane of `bits` bits per code: `vectors` vectors of 4 * lanes bytes, vector v holding k = v + vectors * s at bit
+// bits * s.
+void put_plane(const RowRecord* rows, uint32_t sub_block, int code_shift, int bits, int bias, uint32_t lanes,
+               uint8_t* out) {
+  const uint32_t vectors = static_cast<uint32_t>(bits), per_byte = 8 / vectors;
+  const int mask = (1 << bits) - 1;
+  for (uint32_t v = 0; v < vectors; v++) {
+    for (uint32_t lane = 0; lane < lanes; lane++) {
+      const uint8_t* codes = rows[lane].codes + sub_block * kSubBlock;
+      for (uint32_t t = 0; t < 4; t++, out++) {
+        int byte = 0;
+        for (uint32_t s = 0; s < per_byte; s++) {
+          byte |= ((codes[4 * (v + vectors * s) + t] + bias) >> code_shift & mask) << (bits * static_cast<int>(s));
+        }
+        *out = static_cast<uint8_t>(byte);
+      }
+    }
+  }
+}
+
+int get_plane(const uint8_t* plane, uint32_t i, int bits, uint32_t lane, uint32_t lanes) {
+  const uint32_t vectors = static_cast<uint32_t>(bits), k = i / 4;
+  const uint8_t byte = plane[k % vectors * 4 * lanes + lane * 4 + i % 4];
+  return byte >> (k / vectors * vectors) & ((1 << bits) - 1);
+}
+
+size_t plane_bytes(int bits, uint32_t lanes) { return static_cast<size_t>(bits) * kSubBlock / 8 * lanes; }
+
+// A record of n sub-blocks of `lanes` rows.
+void put_record(const BlockFormat& format, const RowRecord* rows, uint32_t n, PackTarget target, uint8_t* out) {
+  const int bias = format.low_bits == 8 ? target.signed_bias : 0;
+  uint8_t* at = out;
+  for (uint32_t j = 0; j < n; j++) {
+    put_plane(rows, j, 0, format.low_bits, bias, target.lanes, at);
+    at += plane_bytes(format.low_bits, target.lanes);
+    if (format.high_bits == 0) continue;
+    put_plane(rows, j, format.low_bits, format.high_bits, 0, target.lanes, at);
+    at += plane_bytes(format.high_bits, target.lanes);
+  }
+  const size_t scale_bytes = format.scale_bytes(n);
+  for (size_t i = 0; i < scale_bytes; i++) {
+    for (uint32_t lane = 0; lane < target.lanes; lane++) {
+      at[scale_offset(format, i, lane, target.lanes)] = rows[lane].scales[i];
+    }
+  }
+}
+
+// The inverse of put_record for one lane.
+void get_record(const BlockFormat& format, const uint8_t* in, uint32_t n, uint32_t lane, PackTarget target,
+                RowRecord& row) {
+  const int bias = format.low_bits == 8 ? target.signed_bias : 0;
+  const uint8_t* at = in;
+  for (uint32_t j = 0; j < n; j++) {
+    const uint8_t* high = at + plane_bytes(format.low_bits, target.lanes);
+    for (uint32_t i = 0; i < kSubBlock; i++) {
+      int code = get_plane(at, i, format.low_bits, lane, target.lanes) - bias;
+      if (format.high_bits != 0) {
+        code |= get_plane(high, i, format.high_bits, lane, target.lanes) << format.low_bits;
+      }
+      row.codes[j * kSubBlock + i] = static_cast<uint8_t>(code);
+    }
+    at += format.code_bytes() * target.lanes;
+  }
+  for (size_t i = 0; i < format.scale_bytes(n); i++) row.scales[i] = at[scale_offset(format, i, lane, target.lanes)];
+}
+
+struct ScaleMin {
+  float scale, min;  // weight = scale * code + min, or - min (BlockFormat::is_super)
+};
+
+// Of 16 columns: chunk h of a record.
+ScaleMin scale_min(const BlockFormat& format, const uint8_t* scales, uint32_t h) {
+  const auto half = [scales](size_t at) { return half_to_float(load<uint16_t>(scales + at)); };
+  const size_t d = format.d_offset();
+  switch (format.scales) {
+    case Scales::kHalf:
+      return {half(h / 2 * 2), 0};
+    case Scales::kHalfMin:
+      return {half(h / 2 * 4), half(h / 2 * 4 + 2)};
+    case Scales::kExponent: {
+      const uint32_t e = scales[h / 2], bits = e < 2 ? 0x00200000u << e : (e - 1) << 23;
+      return {load<float>(reinterpret_cast<const uint8_t*>(&bits)), 0};
+    }
+    case Scales::kSuper32:
+      return {half(d) * static_cast<float>(static_cast<int8_t>(scales[h / 2])), 0};
+    case Scales::kSuper32Min:
+      return {half(d) * static_cast<float>(scales[h / 2]), half(d + 2) * static_cast<float>(scales[8 + h / 2])};
+    case Scales::kSuper16:
+      return {half(d) * static_cast<float>(static_cast<int8_t>(scales[h])), 0};
+    case Scales::kSuper16SixBit: {
+      const int s = (scales[h % 8] >> (h / 8 * 4) & 15) | (scales[8 + h % 4] >> (h / 4 * 2) & 3) << 4;
+      return {half(d) * static_cast<float>(s - 32), 0};
+    }
+    case Scales::kSuper16Min:
+      return {half(d) * static_cast<float>(scales[h] & 15), half(d + 2) * static_cast<float>(scales[h] >> 4)};
+    case Scales::kFloat16:
+      return {load<float>(scales + 4 * size_t{h}), 0};
+  }
+  return {};
+}
+
+void dequantize_record(const BlockFormat& format, const RowRecord& row, uint32_t n, float* out) {
+  for (uint32_t i = 0; i < n * kSubBlock; i++) {
+    const ScaleMin s = scale_min(format, row.scales, i / 16);
+    const int code = format.lookup != nullptr ? (*format.lookup)[row.codes[i]]
+                     : format.low_bits == 8   ? static_cast<int8_t>(row.codes[i])
+                                              : row.codes[i] - format.zero_point;
+    const float value = s.scale * static_cast<float>(code);
+    out[i] = !format.has_min() ? value : format.is_super() ? value - s.min : value + s.min;
+  }
+}
+
+template <typename T>
+void pack_floats(const void* src, size_t row_bytes, uint32_t rows, uint32_t cols, void* dst) {
+  auto* out = static_cast<uint8_t*>(dst);
+  for (uint32_t row = 0; row < kGroupRows; row++) {
+    const uint8_t* in = static_cast<const uint8_t*>(src) + row * row_bytes;
+    for (uint32_t i = 0; i < cols; i++) {
+      const T value = row < rows ? load<T>(in + i * sizeof(T)) : T{0};
+      std::memcpy(out + (size_t{i} * kGroupRows + row) * sizeof(T), &value, sizeof(T));
+    }
+  }
+}
+
+void unpack_float_row(DType type, const void* group, uint32_t row, uint32_t cols, float* out) {
+  const auto* in = static_cast<const uint8_t*>(group);
+  const size_t bytes = dtype_info(type).block_bytes;
+  for (uint32_t i = 0; i < cols; i++) dequantize(type, in + (size_t{i} * kGroupRows + row) * bytes, out + i, 1);
+}
+
+size_t row_bytes_of(DType type, uint32_t cols) {
+  const DTypeInfo& info = dtype_info(type);
+  return size_t{cols} / info.block_values * info.block_bytes;
+}
+
+void pack_blocks(DType type, const BlockFormat& format, const uint8_t* src, size_t row_bytes, uint32_t rows,
+                 uint32_t cols, PackTarget target, uint8_t* dst) {
+  const uint32_t blocks = cols / kSubBlock;
+  for (uint32_t strip = 0; strip < kGroupRows; strip += target.lanes) {
+    for (uint32_t first = 0; first < blocks; first += kRecord) {
+      const uint32_t n = std::min(kRecord, blocks - first);
+      RowRecord record[kGroupRows];
+      for (uint32_t lane = 0; lane < target.lanes; lane++) {
+        if (strip + lane < rows) {
+          read_row(type, format, src + (strip + lane) * row_bytes, first, n, record[lane]);
+        } else {
+          std::memset(&record[lane], 0, sizeof(RowRecord));
+        }
+      }
+      put_record(format, record, n, target, dst);
+      dst += format.record_bytes(n, target.lanes);
+    }
+  }
+}
+
+}  // namespace
+
+bool is_float_type(DType type) { return type == DType::kF32 || type == DType::kF16 || type == DType::kBF16; }
+
+bool is_block_quantized(DType type) { return block_format(type) != nullptr || decodes_to_int8(type); }
+
+size_t activation_bytes(DType type, uint32_t cols) {
+  const size_t bytes =
+      is_block_quantized(type) ? size_t{cols} / kSubBlock * sizeof(ActivationBlock) : size_t{cols} * sizeof(float);
+  return round_up(bytes, 64);
+}
+
+size_t packed_group_bytes(DType type, uint32_t cols, PackTarget target) {
+  size_t bytes = 0;
+  if (const BlockFormat* format = block_format(type)) {
+    bytes = format->strip_bytes(cols / kSubBlock, target.lanes) * (kGroupRows / target.lanes);
+  } else if (is_float_type(type) || decodes_to_int8(type)) {
+    bytes = row_bytes_of(type, cols) * kGroupRows;
+  }
+  return round_up(bytes, 64);
+}
+
+void pack_group(DType type, const void* src, size_t row_bytes, uint32_t rows, uint32_t cols, void* dst,
+                PackTarget target) {
+  CHECK(rows <= kGroupRows && cols % dtype_info(type).block_values == 0);
+  const auto* in = static_cast<const uint8_t*>(src);
+  if (const BlockFormat* format = block_format(type)) {
+    return pack_blocks(type, *format, in, row_bytes, rows, cols, target, static_cast<uint8_t*>(dst));
+  }
+  if (type == DType::kF32) return pack_floats<uint32_t>(src, row_bytes, rows, cols, dst);
+  if (is_float_type(type)) return pack_floats<uint16_t>(src, row_bytes, rows, cols, dst);
+  CHECK(decodes_to_int8(type));
+  const size_t bytes = row_bytes_of(type, cols);
+  auto* out = static_cast<uint8_t*>(dst);
+  for (uint32_t row = 0; row < rows; row++) std::memcpy(out + row * bytes, in + row * row_bytes, bytes);
+  std::memset(out + rows * bytes, 0, (kGroupRows - rows) * bytes);
+}
+
+void unpack_row(DType type, const void* group, uint32_t row, uint32_t cols, float* out, PackTarget target) {
+  CHECK(row < kGroupRows);
+  if (is_float_type(type)) return unpack_float_row(type, group, row, cols, out);
+  const auto* in = static_cast<const uint8_t*>(group);
+  if (decodes_to_int8(type)) return dequantize(type, in + row * row_bytes_of(type, cols), out, cols);
+  const BlockFormat& format = *block_format(type);
+  const uint32_t blocks = cols / kSubBlock;
+  const uint8_t* at = in + row / target.lanes * format.strip_bytes(blocks, target.lanes);
+  for (uint32_t first = 0; first < blocks; first += kRecord) {
+    const uint32_t n = std::min(kRecord, blocks - first);
+    RowRecord record;
+    get_record(format, at, n, row % target.lanes, target, record);
+    dequantize_record(format, record, n, out + size_t{first} * kSubBlock);
+    at += format.record_bytes(n, target.lanes);
+  }
+}
+
+void decode_int8_records(DType type, const void* group, uint32_t cols, uint32_t begin, void* records,
+                         PackTarget target) {
+  const size_t row_bytes = row_bytes_of(type, cols), offset = row_bytes_of(type, begin);
+  auto* out = static_cast<uint8_t*>(records);
+  for (uint32_t strip = 0; strip < kGroupRows; strip += target.lanes) {
+    RowRecord record[kGroupRows];
+    for (uint32_t lane = 0; lane < target.lanes; lane++) {
+      float scales[kSuper / kInt8ScaleValues];
+      const uint8_t* in = static_cast<const uint8_t*>(group) + (strip + lane) * row_bytes + offset;
+      decode_to_int8(type, in, reinterpret_cast<int8_t*>(record[lane].codes), scales, kSuper);
+      std::memcpy(record[lane].scales, scales, sizeof scales);
+    }
+    put_record(kFormatInt8, record, kRecord, target, out);
+    out += kFormatInt8.record_bytes(kRecord, target.lanes);
+  }
+}
+
+}  // namespace ingle::cpu

@@ -1,0 +1,38 @@
+// The KernelTable of one instruction set from its templates. Included by isa_*.cpp after their vec_*.h.
+#pragma once
+
+#include "backend/cpu/kernels/attention.inl.h"
+#include "backend/cpu/kernels/elementwise.inl.h"
+#include "backend/cpu/kernels/matmul.inl.h"
+#include "backend/cpu/kernels/tables.h"
+
+namespace ingle::cpu {
+
+template <class Isa>
+consteval KernelTable make_table(std::string_view name) {
+  using Matmul = MatmulKernels<Isa>;
+  using Rows = Elementwise<Isa>;
+  using Heads = AttentionKernels<Isa>;
+  return {.name = name,
+          .packed_group_bytes = Matmul::packed_group_bytes,
+          .pack_group = Matmul::pack_group,
+          .unpack_row = Matmul::unpack_row,
+          .quantize = Matmul::quantize,
+          .matmul_group = Matmul::matmul_group,
+          .matmul_scratch_bytes = Matmul::matmul_scratch_bytes,
+          .rms_norm = Rows::rms_norm,
+          .add = Rows::add,
+          .scale = Rows::scale,
+          .gated = Rows::gated,
+          .softcap = Rows::softcap,
+          .rope = Rows::rope,
+          .exp_sum = Rows::exp_sum,
+          .max = Rows::max,
+          .all_finite = Rows::all_finite,
+          .kv_store = Heads::kv_store,
+          .attention_piece = Heads::attention_piece,
+          .attention_merge = Heads::attention_merge,
+          .attention_finish = Heads::attention_finish};
+}
+
+}  // namespace ingle::cpu

@@ -1,0 +1,13 @@
+// The tables of isa_*.cpp, for dispatch.cpp. A table exists where its architecture is the one compiled for.
+#pragma once
+
+#include "backend/cpu/kernels/kernels.h"
+
+namespace ingle::cpu {
+
+extern const KernelTable kScalarTable;
+extern const KernelTable kAvx2Table;    // x86-64
+extern const KernelTable kAvx512Table;  // x86-64
+extern const KernelTable kNeonTable;    // 64-bit Arm
+
+}  // namespace ingle::cpu
