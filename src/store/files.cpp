@@ -211,21 +211,6 @@ Result<Placement> place_file(const std::filesystem::path& from, const std::files
   return Placement::kCopied;
 }
 
-Status write_file_atomically(const std::filesystem::path& path, const std::filesystem::path& temporary,
-                             std::string_view text) {
-  const auto fail = [&](std::string_view what, const std::filesystem::path& where) -> Status {
-    const Error error = file_error(what, where);
-    ::unlink(temporary.c_str());
-    return error;
-  };
-  Fd out(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-  if (!out.ok()) return file_error("create", temporary);
-  if (!write_all(out.get(), reinterpret_cast<const uint8_t*>(text.data()), text.size())) return fail("write", path);
-  if (::fsync(out.get()) != 0 || !out.close()) return fail("write", path);
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return fail("write", path);
-  return sync_folder(path.parent_path());
-}
-
 Status make_folders(const std::filesystem::path& path) {
   std::error_code code;
   std::filesystem::create_directories(path, code);

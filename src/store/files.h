@@ -60,10 +60,6 @@ std::string_view placement_name(Placement placement);
 Result<Placement> place_file(const std::filesystem::path& from, const std::filesystem::path& to, bool copy_only,
                              const ByteProgress& progress);
 
-// Replaces the file by `text`, whole: through `temporary` in the same file system, flushed to the disk and renamed.
-Status write_file_atomically(const std::filesystem::path& path, const std::filesystem::path& temporary,
-                             std::string_view text);
-
 // Makes the folder and those above it where they are not there.
 Status make_folders(const std::filesystem::path& path);
 

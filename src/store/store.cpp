@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "base/atomic_file.h"
 #include "store/import_folder.h"
 
 namespace ingle {
@@ -41,7 +42,16 @@ Result<FileLock> Store::lock_exclusive() const {
   for (const char* folder : {"blobs", "manifests", "tmp"}) RETURN_IF_ERROR(make_folders(root_ / folder));
   ASSIGN_OR_RETURN(FileLock lock, FileLock::acquire(root_ / "lock", FileLock::Mode::kExclusive));
   ImportFolder::sweep(root_ / "tmp");
+  sweep_manifests();
   return lock;
+}
+
+void Store::sweep_manifests() const {
+  std::error_code code;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(root_ / "manifests", code)) {
+    std::error_code ignored;
+    if (entry.path().filename().string().find(".json.tmp-") != std::string::npos) fs::remove(entry.path(), ignored);
+  }
 }
 
 Result<StoredModel> Store::read_manifest(const ModelRef& ref) const {
@@ -87,7 +97,11 @@ Result<std::vector<StoredModel>> Store::read_all() const {
 Status Store::write_manifest(const StoredModel& model) const {
   const fs::path path = manifest_path(model.ref);
   RETURN_IF_ERROR(make_folders(path.parent_path()));
-  return write_file_atomically(path, root_ / "tmp" / "manifest", manifest_to_json(model));
+  const std::string json = manifest_to_json(model);
+  ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::create(path));
+  RETURN_IF_ERROR(file.append({reinterpret_cast<const uint8_t*>(json.data()), json.size()}));
+  RETURN_IF_ERROR(file.commit());
+  return sync_folder(path.parent_path());
 }
 
 Status Store::write_split_links(const StoredModel& model) const {

@@ -70,6 +70,8 @@ class Store {
   Result<FileLock> lock_exclusive() const;
 
   // The following are called with the lock held, those that write with the exclusive one.
+  // Deletes what a killed process left of a manifest that it was writing.
+  void sweep_manifests() const;
   Result<StoredModel> read_manifest(const ModelRef& ref) const;
   Result<std::vector<ModelRef>> read_refs() const;
   Result<std::vector<StoredModel>> read_all() const;

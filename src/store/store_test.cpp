@@ -293,6 +293,18 @@ TEST_F(StoreTest, WhatAKilledImportLeftIsSwept) {
   EXPECT_EQ(snapshot(root()), before);
 }
 
+TEST_F(StoreTest, WhatAKilledWriteLeftIsSwept) {
+  Store store(root());
+  ASSERT_TRUE(store.import(write_model(folder_ / "a.gguf", 1.0f), ref("a"), true, nullptr).ok());
+  ASSERT_TRUE(store.import(write_model(folder_ / "b.gguf", 2.0f), ref("b"), true, nullptr).ok());
+  const fs::path left = root() / "manifests/a/latest.json.tmp-123-0";
+  std::ofstream(left) << "{";
+  EXPECT_EQ(store.list()->size(), 2u);
+  ASSERT_TRUE(store.remove(ref("b")).ok());
+  EXPECT_FALSE(fs::exists(left));
+  EXPECT_TRUE(store.resolve(ref("a"), nullptr).ok());
+}
+
 TEST_F(StoreTest, ARunningImportIsNotSwept) {
   Store store(root());
   const fs::path file = write_model(folder_ / "a.gguf", 1.0f, 1 << 22);
