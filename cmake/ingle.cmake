@@ -18,8 +18,6 @@ if(INGLE_BUILD_TESTS)
   if(NOT GTest_FOUND)
     # Cross builds have no packaged GoogleTest: Debian ships its sources.
     add_subdirectory(/usr/src/googletest googletest EXCLUDE_FROM_ALL)
-    add_library(GTest::gtest_main ALIAS gtest_main)
-    add_library(GTest::gmock ALIAS gmock)
   endif()
   include(GoogleTest)
 endif()
