@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Compares `ingle eval logprobs` on the tiny models with the golden logits of tests/golden (its README has the format).
 
-Log-probabilities are compared with the golden logits' log-softmax: the normalised mean squared error of each file must be
-at most 1e-8.
+Log-probabilities are compared with the golden logits' log-softmax: the normalised mean squared error of each file must
+be at most 1e-8.
 
 Needs numpy alone.
 Use:  check_golden.py INGLE [--only NAME] [-- further options for ingle]
@@ -34,7 +34,8 @@ def run_ingle(ingle, model, ids, vocab, options):
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(ids, file)
         file.flush()
-        command = [ingle, "eval", "logprobs", str(model), "--tokens", file.name, "--top", str(vocab), "--kv", "f32", *options]
+        command = [ingle, "eval", "logprobs", str(model), "--tokens", file.name, "--top", str(vocab), "--kv", "f32"]
+        command += options
         result = subprocess.run(command, stdout=subprocess.PIPE, check=False)
     if result.returncode != 0:
         raise SystemExit(f"{' '.join(command)}: exit code {result.returncode}")
@@ -58,7 +59,8 @@ def main():
     failed = 0
     for stem in stems:
         ids, positions, want = read_golden(stem)
-        got = run_ingle(args.ingle, args.tests / "models" / f"{stem.stem}.gguf", ids, want.shape[1], args.options)[positions]
+        model = args.tests / "models" / f"{stem.stem}.gguf"
+        got = run_ingle(args.ingle, model, ids, want.shape[1], args.options)[positions]
         error = ((got - want) ** 2).sum() / ((want - want.mean(axis=1, keepdims=True)) ** 2).sum()
         passed = error <= LIMIT  # false too if a value is missing (NaN)
         failed += not passed

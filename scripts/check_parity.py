@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compares `ingle eval logprobs` on real quantised models with an exact reference, and with llama.cpp on the same files.
+"""Compares `ingle eval logprobs` on real quantised models with an exact reference, beside llama.cpp on the same files.
 
 PARITY_DIR holds NAME.npz with, per text i: `i.name`, `i.tokens` [T], `i.ids` [T, 256] (the likeliest next tokens by the
 reference, which runs the file's own weights dequantised to F32 with F32 activations), `i.ref` and `i.peer` [T, 256]
@@ -39,7 +39,7 @@ def divergence(reference, other):
 
 
 def vocabulary_size(model):
-    """Asks the file, without the package `gguf` and its reading of every tensor: the length of tokenizer.ggml.tokens."""
+    """The length of tokenizer.ggml.tokens, read from the file without the package `gguf`."""
     key = b"tokenizer.ggml.tokens"
     with open(model, "rb") as file:
         head = file.read(64 << 20)
@@ -70,7 +70,7 @@ def ask_ingle(ingle, model, ids, wanted, options):
 
 
 def parse_line(line):
-    """{"position":0,"ids":[...],"logprobs":[...]}; by hand, since a general parser takes most of the time at 256 K tokens."""
+    """{"position":0,"ids":[...],"logprobs":[...]}, by hand: at 256 K tokens a line a JSON parser takes most of the time."""
     before, ids, after = line.partition(b'"ids":[')
     ids, _, after = after.partition(b"]")
     logprobs = after.partition(b"[")[2].partition(b"]")[0]
@@ -90,12 +90,12 @@ def check(name, parity_dir, models_dir, ingle, options):
         got = ask_ingle(ingle, files[0], data[f"{i}.tokens"], data[f"{i}.ids"], options)
         ours.append(divergence(data[f"{i}.ref"], got))
         peers.append(divergence(data[f"{i}.ref"], data[f"{i}.peer"]))
+        mean, peer_mean = ours[-1][1:].mean(), peers[-1][1:].mean()
         print(f"| {name} | {data[f'{i}.name']} | {len(got)} | {ours[-1][0]:.4f} | {peers[-1][0]:.4f} "
-              f"| {ours[-1][1:].mean():.6f} | {peers[-1][1:].mean():.6f} | {ours[-1][1:].mean() / peers[-1][1:].mean():.3f} |",
-              flush=True)
+              f"| {mean:.6f} | {peer_mean:.6f} | {mean / peer_mean:.3f} |", flush=True)
     mean, peer_mean = (np.concatenate([text[1:] for text in texts]).mean() for texts in (ours, peers))
-    first = max(text[0] for text in ours)
-    print(f"| **{name}** | all | {sum(map(len, ours))} | {first:.4f} (worst) | {max(text[0] for text in peers):.4f} (worst) "
+    first, peer_first = (max(text[0] for text in texts) for texts in (ours, peers))
+    print(f"| **{name}** | all | {sum(map(len, ours))} | {first:.4f} (worst) | {peer_first:.4f} (worst) "
           f"| {mean:.6f} | {peer_mean:.6f} | **{mean / peer_mean:.3f}**, bar {mean_bar} |", flush=True)
     failures = []
     if not mean <= mean_bar * peer_mean:

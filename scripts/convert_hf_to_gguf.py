@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 """Turns a Hugging Face checkpoint (config.json and *.safetensors) of a family that Ingle knows into a GGUF file.
 
-It exists for the tests: tiny checkpoints made by make_tiny_models.py become files that follow the conventions of GGUF to
-the letter (llama.cpp reads them too). The vocabulary it writes is synthetic, of the right size, whatever tokenizer the
-checkpoint came with; the weights and hyperparameters are the checkpoint's.
+It exists for the tests: tiny checkpoints made by make_tiny_models.py become files that follow the conventions of GGUF
+to the letter (llama.cpp reads them too). The vocabulary it writes is synthetic, of the right size, whatever tokenizer
+the checkpoint came with; the weights and hyperparameters are the checkpoint's.
 
 What the conventions change against the checkpoint:
-  llama, mistral   architecture "llama"; rows of Q and K reordered so that RoPE turns adjacent pairs; llama-3 RoPE scaling
-                   becomes the tensor rope_freqs.weight, [head_dim/2] divisors of the frequencies
-  gemma3           norm weights stored as 1 + w; llama.cpp hard-wires a sliding pattern of 6 and a local RoPE base of 10000,
-                   so the keys for both are written only where they differ, and so is attention.scale
+  llama, mistral   architecture "llama"; rows of Q and K reordered so that RoPE turns adjacent pairs; llama-3 RoPE
+                   scaling becomes the tensor rope_freqs.weight, [head_dim/2] divisors of the frequencies
+  gemma3           norm weights stored as 1 + w; a sliding pattern of 6 and a local RoPE base of 10000 go without saying
+                   in published files, so the keys for both are written only where they differ; so is attention.scale
   all              tied embeddings: no output.weight; one-dimensional tensors stay F32 in every type
 
 Use:  convert_hf_to_gguf.py CHECKPOINT_DIR OUT.gguf [--type f32|f16|bf16|q4_0|q4_1|q5_0|q5_1|q8_0] [--vocab bpe|spm]
@@ -51,8 +51,8 @@ FILE_TYPES = {"f32": gguf.LlamaFileType.ALL_F32, "f16": gguf.LlamaFileType.MOSTL
               "q5_1": gguf.LlamaFileType.MOSTLY_Q5_1, "q8_0": gguf.LlamaFileType.MOSTLY_Q8_0}
 
 # Something to learn merges from: letters, digits, punctuation and spaces in plausible proportions.
-CORPUS = ("the quick brown fox jumps over the lazy dog and then the other dog thinks that there is nothing in the world "
-          "that it would rather do than run and run again in the morning sun while the rain is still far away. "
+CORPUS = ("the quick brown fox jumps over the lazy dog and then the other dog thinks that there is nothing in the "
+          "world that it would rather do than run and run again in the morning sun while the rain is still far away. "
           "def main(): return [x for x in range(10) if x % 2 == 0] # and so on, 1 2 3 10 100 1000")
 CHAT_TEMPLATE = ("{% for message in messages %}{{ message['role'] + ': ' + message['content'] + '\\n' }}{% endfor %}"
                  "{% if add_generation_prompt %}{{ 'assistant:' }}{% endif %}")
@@ -189,7 +189,7 @@ def write_gemma3_hyperparameters(writer, config):
 
 
 def learn_merges(words, count):
-    """Byte-pair merges: the most frequent neighbours first, ties to the lower pair; runs out when all words are whole."""
+    """Byte-pair merges: the most frequent neighbours first, ties to the lower pair; it ends when all words are whole."""
     words = collections.Counter(tuple(word) for word in words)
     for _ in range(count):
         pairs = collections.Counter()
@@ -320,7 +320,7 @@ def main():
     parser.add_argument("checkpoint", help="directory with config.json and *.safetensors")
     parser.add_argument("out", help="the GGUF file to write")
     parser.add_argument("--type", choices=TYPES, default="f32", help="type of the matrices (default: f32)")
-    parser.add_argument("--vocab", choices=("bpe", "spm"), help="kind of the synthetic vocabulary (default: the family's)")
+    parser.add_argument("--vocab", choices=("bpe", "spm"), help="the synthetic vocabulary (default: the family's)")
     args = parser.parse_args()
     convert(args.checkpoint, args.out, args.type, args.vocab)
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Makes tests/models/tiny-*.gguf and tests/golden/*: tiny random models of each family and what they should compute.
 
-Each checkpoint is made with Hugging Face transformers, EVERY parameter random (norms and biases too, since defaults of 1
-and 0 hide bugs), run by the official implementation in float64 on the CPU, and converted by convert_hf_to_gguf.py. The
-NumPy definition (reference_forward.py) then runs the GGUF file and must agree, so a mistake of the converter shows here.
+Each checkpoint is made with Hugging Face transformers, EVERY parameter random (norms and biases too, since defaults of
+1 and 0 hide bugs), run by the official implementation in float64 on the CPU, and converted by convert_hf_to_gguf.py.
+The NumPy definition (reference_forward.py) then runs the GGUF file and must agree: a mistake of the converter shows.
 
 Needs: torch, transformers, gguf, numpy. Not part of the build or of CI: the results are committed.
 Use:  make_tiny_models.py [--only NAME] [--out TESTS_DIR]

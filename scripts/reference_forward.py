@@ -12,8 +12,8 @@ tricks: no cache, no batches, whole sequences. The engine follows the same conve
                    RoPE base, a linear RoPE scaling that only the global layers have
 
 Use:  reference_forward.py MODEL.gguf --tokens IDS.json [--dump DIR] [--top 5] [--dtype float64]
-IDS.json is a JSON array of token ids. `--dump` writes every named value as DIR/NAME.npy, [tokens, ...]; the names are those
-of the engine's ops, but for its two "add" of a layer, here add_attention and add_mlp.
+IDS.json is a JSON array of token ids. `--dump` writes every named value as DIR/NAME.npy, [tokens, ...]; the names are
+those of the engine's ops, but for its two "add" of a layer, here add_attention and add_mlp.
 """
 
 import argparse
@@ -228,7 +228,8 @@ def main():
     forward = Forward(Model(args.model, args.dtype), dump=dump if args.dump else None)
     for position, row in enumerate(log_softmax(forward.run(ids))):
         top = np.argsort(-row, kind="stable")[: args.top]
-        print(json.dumps({"position": position, "ids": top.tolist(), "logprobs": [round(float(row[i]), 6) for i in top]}))
+        logprobs = [round(float(row[i]), 6) for i in top]
+        print(json.dumps({"position": position, "ids": top.tolist(), "logprobs": logprobs}))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,191 @@
+#!/usr/bin/env python3
+"""Ingle beside llama.cpp on the same machine and files: speed, peak memory, time to the first token. Prints Markdown.
+
+Speed is measured in rounds: each runs `ingle bench` and `llama-bench` once, in turn first, so that what else the
+machine does hits both; a ratio is the median of the rounds' ratios. llama-bench runs with and without flash attention
+and the better median of the two stands for it, for each figure by itself. Its generation starts at an empty context,
+and its threads are as many as ours. Peak memory is what the kernel reports for the finished process (mapped files that
+it touched included). The first token is timed from the start of `ingle run` to the first byte of its answer, the file
+in the page cache; llama.cpp's tools here have no such command, so the whole of a `llama-bench` of one token is timed.
+
+Use:  compare_llama_cpp.py --ingle INGLE --peer-bin DIR --models FILE...
+          [--rounds 5] [--threads 2] [--check] [--json OUT]
+`--check` exits with 1 when a figure misses its bar.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+import sys
+import time
+
+DECODE_BAR = 0.95  # of llama.cpp's tokens/s
+PREFILL_BAR = 1.2
+MEMORY_FACTOR, MEMORY_EXTRA_BYTES = 1.1, 64 << 20  # of the file's size; the few tokens of KV here are within the extra
+FIRST_TOKEN_BAR_S = 1.5
+FIRST_TOKEN_MAX_FILE_BYTES = 1.1 * (1 << 30)  # the bar is for models up to about a GiB
+INSTRUCTION_SETS = ("avx512_vnni", "avx512_bf16", "avx512f", "avx_vnni", "avx2", "asimddp", "i8mm")
+PROMPT = "Write one sentence about the sea."
+
+
+def command_output(command):
+    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    if result.returncode != 0:
+        raise SystemExit(f"{' '.join(command)}: exit code {result.returncode}\n{result.stderr.decode()[-2000:]}")
+    return result.stdout
+
+
+def machine():
+    """One line: processor, instruction sets that matter, cores, system."""
+    name, flags = platform.processor() or platform.machine(), []
+    if os.path.exists("/proc/cpuinfo"):
+        for line in pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            key, _, value = (part.strip() for part in line.partition(":"))
+            if key == "model name":
+                name = value
+            elif key in ("flags", "Features"):
+                flags = value.split()
+    elif sys.platform == "darwin":
+        name = command_output(["sysctl", "-n", "machdep.cpu.brand_string"]).decode().strip()
+    sets = " ".join(s for s in INSTRUCTION_SETS if s in flags)
+    return f"{name} ({sets or platform.machine()}), {os.cpu_count()} cores, {platform.system()} {platform.release()}"
+
+
+def bench_ingle(args, model):
+    """{"prefill": tokens/s, "decode": tokens/s} of one run."""
+    entries = json.loads(command_output(
+        [args.ingle, "bench", model, "--prompt", str(args.prompt), "--generate", str(args.generate), "--users", "1",
+         "--repeat", "1", "--threads", str(args.threads), "--json"]))
+    return {"prefill": entries[0]["prefill_tok_s"], "decode": entries[0]["decode_tok_s"]}
+
+
+def bench_peer(args, model):
+    """flash attention -> the same figures, of one run."""
+    results = {}
+    entries = json.loads(command_output(
+        [os.path.join(args.peer_bin, "llama-bench"), "-m", model, "-t", str(args.threads), "-p", str(args.prompt), "-n",
+         str(args.generate), "-r", "1", "-fa", "off,on", "-o", "json"]))
+    for entry in entries:
+        figures = results.setdefault(entry["flash_attn"], {})
+        figures["prefill" if entry["n_prompt"] > 0 else "decode"] = entry["avg_ts"]
+    return results
+
+
+def compare_speed(args, model):
+    """Medians of both and of their ratio, per figure."""
+    ours, peers = [], []
+    for round_ in range(args.rounds):
+        if round_ % 2 == 0:
+            ours.append(bench_ingle(args, model))
+            peers.append(bench_peer(args, model))
+        else:
+            peers.append(bench_peer(args, model))
+            ours.append(bench_ingle(args, model))
+        name = os.path.basename(model)
+        print(f"{name}: round {round_ + 1} of {args.rounds}: {ours[-1]} {peers[-1]}", file=sys.stderr)
+    speed = {}
+    for figure in ("prefill", "decode"):
+        flash = max(peers[0], key=lambda f: statistics.median(p[f][figure] for p in peers))
+        speed[figure] = {
+            "ours": statistics.median(o[figure] for o in ours),
+            "peer": statistics.median(p[flash][figure] for p in peers),
+            "ratio": statistics.median(o[figure] / p[flash][figure] for o, p in zip(ours, peers)),
+            "rounds": [[o[figure], p[flash][figure]] for o, p in zip(ours, peers)],
+        }
+    return speed
+
+
+def run_once(command):
+    """(seconds to the first byte of stdout, seconds in all, peak memory in bytes) of a command."""
+    start = time.monotonic()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    first_byte = os.read(process.stdout.fileno(), 1)
+    first_s = time.monotonic() - start
+    while os.read(process.stdout.fileno(), 1 << 16):
+        pass
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    process.stdout.close()
+    if process.returncode != 0 or not first_byte:
+        raise SystemExit(f"{' '.join(command)}: exit code {process.returncode}, or no output")
+    return first_s, time.monotonic() - start, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def compare_footprint(args, model):
+    """Peak memory in bytes and seconds to the first token, both sides; medians of the rounds."""
+    with open(model, "rb") as file:  # into the page cache
+        while file.read(1 << 24):
+            pass
+    ingle = [args.ingle, "run", model, PROMPT, "--max-tokens", "8", "--threads", str(args.threads)]
+    peer = [os.path.join(args.peer_bin, "llama-bench"), "-m", model, "-t", str(args.threads), "-r", "1", "-o", "json"]
+    ours, peer_memory, peer_start = [], [], []
+    for _ in range(args.rounds):
+        ours.append(run_once(ingle))
+        peer_start.append(run_once(peer + ["-p", "0", "-n", "1", "--no-warmup"])[1])
+        peer_memory.append(run_once(peer + ["-p", "32", "-n", "8"])[2])
+    return {"file": os.path.getsize(model), "memory": max(o[2] for o in ours), "peer_memory": max(peer_memory),
+            "first_token_s": statistics.median(o[0] for o in ours), "peer_run_s": statistics.median(peer_start)}
+
+
+def failures(name, speed, footprint):
+    """What misses its bar, as sentences."""
+    for figure, bar in (("prefill", PREFILL_BAR), ("decode", DECODE_BAR)):
+        if speed[figure]["ratio"] < bar:
+            yield f"{name}: {figure} is {speed[figure]['ratio']:.3f} of llama.cpp's, below {bar}"
+    limit = MEMORY_FACTOR * footprint["file"] + MEMORY_EXTRA_BYTES
+    if footprint["memory"] > limit:
+        yield f"{name}: peak memory is {footprint['memory'] / 2**20:.0f} MiB, above {limit / 2**20:.0f} MiB"
+    if footprint["file"] <= FIRST_TOKEN_MAX_FILE_BYTES and footprint["first_token_s"] > FIRST_TOKEN_BAR_S:
+        yield f"{name}: the first token takes {footprint['first_token_s']:.2f} s, above {FIRST_TOKEN_BAR_S} s"
+
+
+def print_tables(args, results):
+    print(f"{machine()}; {datetime.date.today().isoformat()}; {args.threads} threads, {args.rounds} rounds\n")
+    print(f"| model | prefill {args.prompt}: ingle tok/s | llama.cpp | ratio | decode {args.generate}: ingle tok/s "
+          "| llama.cpp | ratio |")
+    print("|---|---|---|---|---|---|---|")
+    for name, (speed, _) in results.items():
+        cells = [f"{speed[f]['ours']:.1f} | {speed[f]['peer']:.1f} | **{speed[f]['ratio']:.2f}**" for f in speed]
+        print(f"| {name} | {' | '.join(cells)} |")
+    print("\n| model | file MiB | peak MiB: ingle run | of the file | llama-bench | first token s: ingle run "
+          "| llama-bench, one token |")
+    print("|---|---|---|---|---|---|---|")
+    for name, (_, f) in results.items():
+        print(f"| {name} | {f['file'] / 2**20:.0f} | {f['memory'] / 2**20:.0f} | {f['memory'] / f['file']:.2f} "
+              f"| {f['peer_memory'] / 2**20:.0f} | {f['first_token_s']:.2f} | {f['peer_run_s']:.2f} |")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--ingle", required=True, help="the command to measure")
+    parser.add_argument("--peer-bin", required=True, metavar="DIR", help="where llama-bench is")
+    parser.add_argument("--models", required=True, nargs="+", metavar="FILE")
+    parser.add_argument("--prompt", type=int, default=512)
+    parser.add_argument("--generate", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--check", action="store_true", help="fail when a figure misses its bar")
+    parser.add_argument("--json", metavar="OUT", help="write every figure to this file")
+    args = parser.parse_args()
+    results = {}
+    for model in args.models:
+        results[pathlib.Path(model).stem] = (compare_speed(args, model), compare_footprint(args, model))
+    print_tables(args, results)
+    if args.json:
+        with open(args.json, "w", encoding="utf-8") as file:
+            models = {name: {"speed": speed, "footprint": footprint} for name, (speed, footprint) in results.items()}
+            json.dump({"machine": machine(), "date": datetime.date.today().isoformat(), "threads": args.threads,
+                       "models": models}, file, indent=1)
+    missed = [text for name, (speed, footprint) in results.items() for text in failures(name, speed, footprint)]
+    for text in missed:
+        print(f"below the bar: {text}", file=sys.stderr)
+    sys.exit(1 if missed and args.check else 0)
+
+
+if __name__ == "__main__":
+    main()
