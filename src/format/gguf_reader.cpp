@@ -14,7 +14,7 @@ namespace {
 struct SplitKeys {
   uint32_t number = 0;  // from 0
   uint32_t count = 1;
-  std::optional<uint64_t> tensors;  // of all parts together
+  uint64_t number_at_bytes = 0;  // where "split.no" says so
 };
 
 Result<SplitKeys> read_split_keys(const GgufPart& part) {
@@ -23,11 +23,10 @@ Result<SplitKeys> read_split_keys(const GgufPart& part) {
     if (entry.key == "split.no") {
       ASSIGN_OR_RETURN(const uint64_t v, gguf_unsigned(entry, std::numeric_limits<uint16_t>::max()));
       keys.number = static_cast<uint32_t>(v);
+      keys.number_at_bytes = entry.offset_bytes;
     } else if (entry.key == "split.count") {
       ASSIGN_OR_RETURN(const uint64_t v, gguf_unsigned(entry, std::numeric_limits<uint16_t>::max()));
       keys.count = std::max<uint32_t>(1, static_cast<uint32_t>(v));
-    } else if (entry.key == "split.tensors.count") {
-      ASSIGN_OR_RETURN(keys.tensors, gguf_unsigned(entry, std::numeric_limits<int32_t>::max()));
     }
   }
   return keys;
@@ -71,8 +70,9 @@ Result<GgufFile> GgufFile::open(const std::filesystem::path& path) {
     const std::optional<std::string> prefix = split_prefix(path, 0, file.expected_parts_);
     if (!prefix) {
       return Error{ErrorCode::kInvalidData,
-                   fmt::format("{}: split.count is {}, but the name does not end in {}", path.string(),
-                               file.expected_parts_, part_suffix(0, file.expected_parts_)),
+                   fmt::format("{}: metadata key 'split.count' at byte {} is {}, but the name does not end in {}",
+                               path.string(), file.find_entry("split.count")->offset_bytes, file.expected_parts_,
+                               part_suffix(0, file.expected_parts_)),
                    "give the parts of the model the names that they were published under"};
     }
     while (file.parts_ < file.expected_parts_) {
@@ -129,10 +129,11 @@ Status GgufFile::add_bytes(std::span<const uint8_t> bytes) {
   if (parts_ == 0) {
     if (keys.number != 0) {
       const std::filesystem::path path = maps_.empty() ? std::filesystem::path() : maps_.back().path();
-      return Error{ErrorCode::kInvalidData,
-                   fmt::format("split.no is {}: this is part {} of {} of a split model, not its first", keys.number,
-                               keys.number + 1, keys.count),
-                   "open " + first_part_of(path, keys)};
+      return Error{
+          ErrorCode::kInvalidData,
+          fmt::format("metadata key 'split.no' at byte {} is {}: this is part {} of {} of a split model, not its first",
+                      keys.number_at_bytes, keys.number, keys.number + 1, keys.count),
+          "open " + first_part_of(path, keys)};
     }
     version_ = part.version;
     alignment_ = part.alignment;
@@ -142,10 +143,12 @@ Status GgufFile::add_bytes(std::span<const uint8_t> bytes) {
     tensors_ = std::move(part.tensors);
   } else {
     if (keys.number != parts_ || keys.count != expected_parts_) {
-      return Error{ErrorCode::kInvalidData,
-                   fmt::format("split.no and split.count say part {} of {}, expected part {} of {}", keys.number + 1,
-                               keys.count, parts_ + 1, expected_parts_),
-                   "the parts belong to different models: download them again"};
+      return Error{
+          ErrorCode::kInvalidData,
+          fmt::format(
+              "metadata key 'split.no' at byte {}: with split.count it says part {} of {}, expected part {} of {}",
+              keys.number_at_bytes, keys.number + 1, keys.count, parts_ + 1, expected_parts_),
+          "the parts belong to different models: download them again"};
     }
     tensors_.insert(tensors_.end(), std::make_move_iterator(part.tensors.begin()),
                     std::make_move_iterator(part.tensors.end()));

@@ -216,7 +216,7 @@ TEST_F(GgufSplitTest, TheFirstPartOpensAll) {
 
 TEST_F(GgufSplitTest, ALaterPartNamesTheFirst) {
   const fs::path second = write("m-00002-of-00003.gguf", {{"a"}, 1});
-  EXPECT_THAT(error_of(second), HasSubstr("part 2 of 3"));
+  EXPECT_THAT(error_of(second), HasSubstr("'split.no' at byte 24 is 1: this is part 2 of 3"));
   EXPECT_THAT(error_of(second), HasSubstr("open " + (folder_ / "m-00001-of-00003.gguf").string()));
   fs::rename(second, folder_ / "renamed.gguf");
   EXPECT_THAT(error_of(folder_ / "renamed.gguf"), HasSubstr("-00001-of-00003.gguf"));
@@ -236,9 +236,9 @@ TEST_F(GgufSplitTest, PartsThatDoNotBelongTogetherAreRefused) {
   const fs::path first = write("m-00001-of-00003.gguf", {{}, 0});
   write("m-00003-of-00003.gguf", {{"c", "d"}, 2});
   write("m-00002-of-00003.gguf", {{"a", "b"}, 2});
-  EXPECT_THAT(error_of(first), HasSubstr("say part 3 of 3, expected part 2 of 3"));
+  EXPECT_THAT(error_of(first), HasSubstr("says part 3 of 3, expected part 2 of 3"));
   write("m-00002-of-00003.gguf", {{"a", "b"}, 1, 4});
-  EXPECT_THAT(error_of(first), HasSubstr("say part 2 of 4, expected part 2 of 3"));
+  EXPECT_THAT(error_of(first), HasSubstr("says part 2 of 4, expected part 2 of 3"));
   write("m-00002-of-00003.gguf", {{"a"}, 1});
   EXPECT_THAT(error_of(first), HasSubstr("'split.tensors.count' at byte "));
   write("m-00002-of-00003.gguf", {{"a", "d"}, 1});
@@ -246,8 +246,8 @@ TEST_F(GgufSplitTest, PartsThatDoNotBelongTogetherAreRefused) {
 }
 
 TEST_F(GgufSplitTest, NamesAndCountsMustAgree) {
-  EXPECT_THAT(error_of(write("model.gguf", {{}, 0})), HasSubstr("split.count is 3"));
-  EXPECT_THAT(error_of(write("m-00001-of-00002.gguf", {{}, 0})), HasSubstr("split.count is 3"));
+  EXPECT_THAT(error_of(write("model.gguf", {{}, 0})), HasSubstr("'split.count' at byte 46 is 3"));
+  EXPECT_THAT(error_of(write("m-00001-of-00002.gguf", {{}, 0})), HasSubstr("'split.count' at byte 46 is 3"));
   EXPECT_EQ(error_of(write("one.gguf", {{"a"}, 0, 1, 1})), "opened");
 }
 
