@@ -11,25 +11,24 @@
 #include <vector>
 
 #include "base/result.h"
+#include "text/token.h"
 
 namespace ingle {
 
-using TokenId = int32_t;
-
-// How the next token is picked from the logits. Order of the filters: logit bias, penalties, temperature 0 means the most
-// likely; else top_k, typical_p, top_p, min_p, then temperature, then one draw.
+// How the next token is picked from the logits. Order of the filters: logit bias, penalties, temperature 0 means the
+// most likely; else top_k, typical_p, top_p, min_p, then temperature, then one draw.
 struct SamplingParams {
-  float temperature = 0.8f;        // 0: greedy
-  int32_t top_k = 40;              // 0: off
-  float top_p = 0.95f;             // 1: off
-  float min_p = 0.05f;             // 0: off
-  float typical_p = 1.0f;          // 1: off
-  float repeat_penalty = 1.0f;     // 1: off; over the last repeat_last_n tokens
-  int32_t repeat_last_n = 64;      // -1: the whole context
+  float temperature = 0.8f;     // 0: greedy
+  int32_t top_k = 40;           // 0: off
+  float top_p = 0.95f;          // 1: off
+  float min_p = 0.05f;          // 0: off
+  float typical_p = 1.0f;       // 1: off
+  float repeat_penalty = 1.0f;  // 1: off; over the last repeat_last_n tokens
+  int32_t repeat_last_n = 64;   // -1: the whole context
   float presence_penalty = 0.0f;
   float frequency_penalty = 0.0f;
   std::map<TokenId, float> logit_bias;
-  uint64_t seed = 0;               // randomness is a function of (seed, choice, position) alone
+  uint64_t seed = 0;  // randomness is a function of (seed, choice, position) alone
 
   // kInvalidArgument names the field that is out of range or not finite.
   Status validate() const;
@@ -38,37 +37,37 @@ struct SamplingParams {
 struct Request {
   std::vector<TokenId> prompt;
   SamplingParams sampling;
-  uint32_t max_tokens = 0;   // 0: as many as the context holds
-  uint32_t min_tokens = 0;   // end-of-generation tokens are not picked before this many
+  uint32_t max_tokens = 0;  // 0: as many as the context holds
+  uint32_t min_tokens = 0;  // end-of-generation tokens are not picked before this many
   bool ignore_eos = false;
   std::vector<std::string> stop;
-  uint32_t choice = 0;       // which of several answers to one prompt this is
+  uint32_t choice = 0;  // which of several answers to one prompt this is
   bool use_prefix_cache = true;
-  uint32_t top_logprobs = 0; // alternatives reported per token, besides the token's own
+  uint32_t top_logprobs = 0;  // alternatives reported per token, besides the token's own
   bool logprobs = false;
-  // If set, called on the engine's thread with the logits [vocab] of every prompt position in order. Such a request goes
-  // round the prefix cache.
+  // If set, called on the engine's thread with the logits [vocab] of every prompt position in order. Such a request
+  // goes round the prefix cache.
   std::function<void(uint32_t position, std::span<const float> logits)> on_prompt_logits;
 };
 
 enum class FinishReason : uint8_t { kNone, kStop, kLength, kCancelled, kError };
 
 struct TokenEvent {
-  std::vector<TokenId> tokens;   // generated since the last event; empty for a final flush of text
-  std::string text;              // whole UTF-8 characters; stop strings are cut off
-  std::vector<float> logprobs;   // of `tokens`, when asked for
+  std::vector<TokenId> tokens;  // generated since the last event; empty for a final flush of text
+  std::string text;             // whole UTF-8 characters; stop strings are cut off
+  std::vector<float> logprobs;  // of `tokens`, when asked for
   std::vector<std::vector<std::pair<TokenId, float>>> top_logprobs;
   FinishReason finish = FinishReason::kNone;
-  std::optional<Error> error;    // with kError
+  std::optional<Error> error;  // with kError
 };
 
 // Filled as the request ends.
 struct RequestStats {
   uint32_t prompt_tokens = 0;
-  uint32_t cached_tokens = 0;     // of the prompt, found in the prefix cache
+  uint32_t cached_tokens = 0;  // of the prompt, found in the prefix cache
   uint32_t generated_tokens = 0;
-  double prompt_ms = 0;           // from its first step to its first token
-  double generation_ms = 0;       // from its first token to its last
+  double prompt_ms = 0;      // from its first step to its first token
+  double generation_ms = 0;  // from its first token to its last
 };
 
 }  // namespace ingle

@@ -1,0 +1,91 @@
+// Who computes what in the next step. Touches no tensor. Owned by the engine, loop thread only.
+// A step holds the next token of every decoding sequence and up to prefill_chunk tokens of the prompts, in turn. A
+// sequence gets the pages of all its known tokens when it is admitted and one more whenever it outgrows them; when
+// there are none left, the latest arrival goes back to waiting and is computed again later: the answer's bits don't
+// change. Always: whoever waits is admitted in order of arrival; the earliest sequence always moves on, so all of them
+// finish.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "backend/backend.h"
+#include "engine/sequence.h"
+#include "kv/page_pool.h"
+#include "kv/prefix_cache.h"
+
+namespace ingle {
+
+struct SchedulerOptions {
+  uint32_t pages = 0;            // of the pool; a sequence may grow to all of them
+  uint32_t prefill_chunk = 512;  // prompt tokens per step at most
+  uint32_t max_sequences = 32;   // running at once; also how many decode tokens a step has at most
+  bool prefix_cache = true;
+};
+
+// One row of logits of a step.
+struct OutputRow {
+  Sequence* sequence = nullptr;
+  uint32_t position = 0;
+  bool deliver = false;  // the request asked for the logits of this prompt position
+  bool sample = false;   // the last known token: the next one is picked from this row
+};
+
+struct Step {
+  Batch batch;
+  std::vector<Sequence*> sequences;  // of batch.sequences
+  std::vector<OutputRow> rows;       // of batch.output_rows
+};
+
+class Scheduler {
+ public:
+  explicit Scheduler(const SchedulerOptions& options);
+  ~Scheduler();
+  Scheduler(const Scheduler&) = delete;
+  Scheduler& operator=(const Scheduler&) = delete;
+
+  // Most tokens a step may have.
+  uint32_t max_batch_tokens() const { return options_.prefill_chunk + options_.max_sequences; }
+
+  // The sequence waits from now on; it must have tokens, fit the pool and stay where it is until it is removed.
+  void add(Sequence* sequence);
+  // Ends a sequence, waiting or running, between steps. Its pages are free, but for what the prefix cache keeps.
+  void remove(Sequence* sequence);
+
+  // The next step; its batch has no tokens if there is nothing to do. Valid until commit().
+  const Step& next();
+  // The step's keys and values are in the pages.
+  void commit();
+  // After commit(): the token picked from the sequence's last row.
+  void append(Sequence* sequence, TokenId token) { sequence->tokens.push_back(token); }
+
+  bool idle() const { return waiting_.empty() && running_.empty(); }
+  uint32_t waiting() const { return static_cast<uint32_t>(waiting_.size()); }
+  std::span<Sequence* const> running() const { return running_; }
+  uint64_t preemptions() const { return preemptions_; }
+  const PagePool& pool() const { return pool_; }
+  const PrefixCache& prefix_cache() const { return cache_; }
+
+ private:
+  void admit();
+  bool try_admit(Sequence* sequence);
+  void grow_decoding();
+  std::optional<PageId> acquire_page();
+  void preempt_latest();
+  void release(Sequence* sequence);
+  void remember(Sequence* sequence);
+  void plan_prefill(std::vector<uint32_t>& tokens);
+  void record(Sequence* sequence, uint32_t tokens);
+
+  const SchedulerOptions options_;
+  PagePool pool_;
+  PrefixCache cache_;
+  std::vector<Sequence*> waiting_, running_;  // each in order of arrival
+  uint64_t last_prefilled_ = 0;               // arrival of the last sequence that had a slice: the next one is first
+  uint64_t preemptions_ = 0;
+  Step step_;
+};
+
+}  // namespace ingle

@@ -1,0 +1,303 @@
+#include "engine/scheduler.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <random>
+#include <vector>
+
+#include "engine/toy_backend_test.h"
+
+namespace ingle {
+namespace {
+
+using Tokens = std::vector<TokenId>;
+
+// Deterministic small numbers, the same on every machine.
+class Random {
+ public:
+  explicit Random(uint32_t seed) : state_(seed) {}
+  uint32_t below(uint32_t n) { return static_cast<uint32_t>(state_() % n); }
+
+ private:
+  std::minstd_rand state_;
+};
+
+TokenId toy_next(std::span<const TokenId> tokens) { return static_cast<TokenId>(toy_state(tokens) % 3); }
+
+std::unique_ptr<Sequence> make_sequence(uint64_t arrival, Tokens prompt) {
+  auto sequence = std::make_unique<Sequence>();
+  sequence->arrival = arrival;
+  sequence->prompt_tokens = static_cast<uint32_t>(prompt.size());
+  sequence->tokens = std::move(prompt);
+  return sequence;
+}
+
+// A scheduler and the toy model: runs steps, extends sequences and ends those that reach their length.
+class World {
+ public:
+  explicit World(const SchedulerOptions& options)
+      : options_(options), scheduler(options), backend_(options.pages, 2, scheduler.max_batch_tokens()) {}
+
+  void submit(Tokens prompt, uint32_t length, bool use_cache = true, bool all_logits = false) {
+    auto sequence = make_sequence(++arrivals_, std::move(prompt));
+    sequence->use_prefix_cache = use_cache && !all_logits;
+    sequence->all_prompt_logits = all_logits;
+    scheduler.add(sequence.get());
+    active.push_back({std::move(sequence), length, 0});
+  }
+
+  void cancel(size_t index) {
+    scheduler.remove(active[index].sequence.get());
+    active.erase(active.begin() + index);
+  }
+
+  // Runs one step; false if there was nothing to do.
+  bool step() {
+    const Step& step = scheduler.next();
+    check_pages();
+    if (step.batch.tokens.empty()) return false;
+    check_step(step);
+    backend_.execute(step.batch, [&](uint32_t first, uint32_t rows, const float*) {
+      for (uint32_t r = first; r < first + rows; r++) {
+        if (!step.rows[r].deliver) continue;
+        EXPECT_EQ(find(step.rows[r].sequence).delivered++, step.rows[r].position);
+      }
+    });
+    const std::vector<OutputRow> rows = step.rows;
+    scheduler.commit();
+    for (const OutputRow& row : rows) {
+      if (!row.sample) continue;
+      scheduler.append(row.sequence, toy_next(row.sequence->tokens));
+      if (row.sequence->length() < find(row.sequence).length) continue;
+      const auto done =
+          std::find_if(active.begin(), active.end(), [&](const Active& a) { return a.sequence.get() == row.sequence; });
+      check_answer(*done);
+      scheduler.remove(row.sequence);
+      active.erase(done);
+      finished++;
+    }
+    check_pages();
+    return true;
+  }
+
+  struct Active {
+    std::unique_ptr<Sequence> sequence;
+    uint32_t length;
+    uint32_t delivered;
+  };
+
+ private:
+  Active& find(const Sequence* sequence) {
+    return *std::find_if(active.begin(), active.end(), [&](const Active& a) { return a.sequence.get() == sequence; });
+  }
+
+  void check_answer(const Active& done) {
+    const Sequence& s = *done.sequence;
+    for (uint32_t i = s.prompt_tokens; i < s.length(); i++) {
+      ASSERT_EQ(s.tokens[i], toy_next(std::span(s.tokens).first(i)));
+    }
+    EXPECT_EQ(done.delivered, s.all_prompt_logits ? s.prompt_tokens : 0);
+  }
+
+  void check_step(const Step& step) {
+    uint32_t decode = 0, prefill = 0;
+    for (size_t i = 0; i < step.sequences.size(); i++) {
+      const BatchSequence& part = step.batch.sequences[i];
+      ASSERT_EQ(part.position, step.sequences[i]->computed);
+      (part.tokens == 1 ? decode : prefill) += part.tokens;
+      // What is written is nobody else's, the cache's neither.
+      for (uint32_t j = part.position / kPageTokens; j <= (part.position + part.tokens - 1) / kPageTokens; j++) {
+        ASSERT_EQ(scheduler.pool().references(part.pages[j]), 1u);
+      }
+    }
+    ASSERT_LE(prefill, options_.prefill_chunk);
+    ASSERT_LE(step.batch.tokens.size(), scheduler.max_batch_tokens());
+    ASSERT_LE(step.sequences.size(), options_.max_sequences);
+  }
+
+  // Every page's references are those of the sequences' tables and the cache; the free ones have none.
+  void check_pages() {
+    std::vector<uint32_t> references(options_.pages);
+    for (const Active& a : active) {
+      for (const PageId page : a.sequence->pages) references[page]++;
+    }
+    uint32_t free = 0, cached = 0;
+    for (PageId page = 0; page < options_.pages; page++) {
+      const bool in_cache = scheduler.pool().cached(page);
+      ASSERT_EQ(scheduler.pool().references(page), references[page] + in_cache);
+      free += scheduler.pool().references(page) == 0;
+      cached += in_cache;
+    }
+    ASSERT_EQ(scheduler.pool().free(), free);
+    ASSERT_EQ(scheduler.prefix_cache().size(), cached);
+    ASSERT_EQ(scheduler.waiting() + scheduler.running().size(), active.size());
+  }
+
+  const SchedulerOptions options_;
+
+ public:
+  Scheduler scheduler;
+  std::vector<Active> active;
+  uint32_t finished = 0;
+
+ private:
+  ToyBackend backend_;
+  uint64_t arrivals_ = 0;
+};
+
+TEST(Scheduler, ComputesAPromptInSlicesAndThenDecodes) {
+  World world({.pages = 8, .prefill_chunk = 40, .max_sequences = 2});
+  world.submit(Tokens(100, 1), 103);
+  const auto expect_step = [&](uint32_t position, uint32_t tokens) {
+    const Step& step = world.scheduler.next();
+    ASSERT_EQ(step.batch.sequences.size(), 1u);
+    EXPECT_EQ(step.batch.sequences[0].position, position);
+    EXPECT_EQ(step.batch.sequences[0].tokens, tokens);
+    ASSERT_TRUE(world.step());
+  };
+  expect_step(0, 40);
+  expect_step(40, 40);
+  expect_step(80, 20);
+  expect_step(100, 1);
+  expect_step(101, 1);
+  EXPECT_EQ(world.finished, 1u);
+  EXPECT_FALSE(world.step());
+  EXPECT_TRUE(world.scheduler.idle());
+}
+
+TEST(Scheduler, DecodesWhileAPromptIsComputed) {
+  World world({.pages = 64, .prefill_chunk = 16, .max_sequences = 4});
+  world.submit({1}, 60);
+  ASSERT_TRUE(world.step());
+  world.submit(Tokens(160, 2), 161);
+  for (int i = 0; i < 10; i++) {
+    const Step& step = world.scheduler.next();
+    ASSERT_EQ(step.batch.sequences.size(), 2u);
+    EXPECT_EQ(step.batch.sequences[0].tokens, 1u);
+    EXPECT_EQ(step.batch.sequences[1].tokens, 16u);
+    ASSERT_TRUE(world.step());
+  }
+  EXPECT_EQ(world.finished, 1u);
+}
+
+TEST(Scheduler, PromptsTakeTurns) {
+  World world({.pages = 64, .prefill_chunk = 32, .max_sequences = 4, .prefix_cache = false});
+  world.submit(Tokens(320, 1), 321);
+  ASSERT_TRUE(world.step());
+  world.submit(Tokens(10, 2), 11);
+  world.submit(Tokens(320, 3), 321);
+  ASSERT_TRUE(world.step());
+  EXPECT_EQ(world.finished, 1u) << "the short prompt does not wait for the long one";
+  EXPECT_EQ(world.active[1].sequence->computed, 22u) << "what it left of the step is used";
+  ASSERT_TRUE(world.step());
+  EXPECT_EQ(world.active[0].sequence->computed, 64u);
+  ASSERT_TRUE(world.step());
+  EXPECT_EQ(world.active[1].sequence->computed, 54u);
+}
+
+TEST(Scheduler, AWholePromptInTheCacheStillComputesItsLastToken) {
+  World world({.pages = 16, .prefill_chunk = 512, .max_sequences = 2});
+  world.submit(Tokens(64, 1), 70);
+  while (world.step()) {
+  }
+  for (const auto& [length, cached] : std::map<uint32_t, uint32_t>{{64, 32}, {65, 64}, {63, 32}, {32, 0}, {33, 32}}) {
+    world.submit(Tokens(length, 1), length + 1);
+    const Step& step = world.scheduler.next();
+    EXPECT_EQ(step.batch.sequences[0].position, cached);
+    EXPECT_EQ(world.active[0].sequence->cached_tokens, cached);
+    while (world.step()) {
+    }
+  }
+}
+
+TEST(Scheduler, RequestsCanGoRoundTheCache) {
+  World world({.pages = 16, .prefill_chunk = 512, .max_sequences = 2});
+  world.submit(Tokens(64, 1), 70, false);
+  while (world.step()) {
+  }
+  EXPECT_EQ(world.scheduler.prefix_cache().size(), 0u);
+  EXPECT_EQ(world.scheduler.pool().free(), 16u);
+}
+
+TEST(Scheduler, OneWithTheSamePromptFindsItOnceItIsComputed) {
+  World world({.pages = 16, .prefill_chunk = 512, .max_sequences = 1});
+  world.submit(Tokens(100, 1), 101);
+  world.submit(Tokens(100, 1), 101);
+  ASSERT_TRUE(world.step());
+  ASSERT_TRUE(world.step());
+  EXPECT_EQ(world.finished, 2u);
+  EXPECT_EQ(world.scheduler.prefix_cache().size(), 3u);
+}
+
+TEST(Scheduler, TheLatestArrivalWaitsWhenPagesRunOut) {
+  World world({.pages = 4, .prefill_chunk = 64, .max_sequences = 4, .prefix_cache = false});
+  world.submit(Tokens(32, 1), 100);
+  world.submit(Tokens(31, 2), 100);
+  while (world.scheduler.preemptions() == 0) ASSERT_TRUE(world.step());
+  ASSERT_EQ(world.scheduler.running().size(), 1u);
+  EXPECT_EQ(world.scheduler.running()[0]->arrival, 1u);
+  EXPECT_GT(world.active[1].sequence->length(), 31u) << "what was generated is kept";
+  while (world.step()) {
+  }
+  EXPECT_EQ(world.finished, 2u);
+}
+
+TEST(Scheduler, ASequenceMayFillTheWholePool) {
+  World world({.pages = 4, .prefill_chunk = 7, .max_sequences = 4});
+  for (TokenId token = 0; token < 3; token++) world.submit(Tokens(100, token), 4 * kPageTokens + 1);
+  while (world.step()) {
+  }
+  EXPECT_EQ(world.finished, 3u);
+}
+
+TEST(Scheduler, DeliversEveryPromptPositionOnceDespitePreemption) {
+  World world({.pages = 6, .prefill_chunk = 16, .max_sequences = 4});
+  world.submit(Tokens(20, 1), 6 * kPageTokens);
+  world.submit(Tokens(70, 2), 120, true, true);
+  while (world.step()) {
+  }
+  EXPECT_EQ(world.finished, 2u);
+  EXPECT_GT(world.scheduler.preemptions(), 0u);
+}
+
+// Random arrivals and cancellations on pools that are too small for what is asked.
+class SchedulerProperty : public testing::TestWithParam<uint32_t> {};
+
+TEST_P(SchedulerProperty, ConservesPagesAndFinishesEverybody) {
+  Random random(GetParam() * 7919 + 1);
+  const uint32_t pages = 3 + random.below(30);
+  const uint32_t chunks[] = {1, 7, 32, 100, 512};
+  World world({.pages = pages,
+               .prefill_chunk = chunks[random.below(5)],
+               .max_sequences = 1 + random.below(12),
+               .prefix_cache = random.below(4) != 0});
+  uint32_t submitted = 0, cancelled = 0;
+  while (submitted < 60 || !world.active.empty()) {
+    if (submitted < 60 && random.below(4) == 0) {
+      const uint32_t capacity = pages * kPageTokens;
+      Tokens prompt(1 + random.below(random.below(3) == 0 ? capacity : std::min(capacity, 90u)), 0);
+      if (random.below(2) == 0) prompt[random.below(static_cast<uint32_t>(prompt.size()))] = 1;
+      const auto used = static_cast<uint32_t>(prompt.size());
+      const uint32_t length = used + 1 + random.below(capacity - used + 1);
+      world.submit(std::move(prompt), std::min(length, used + 150), random.below(5) != 0, random.below(8) == 0);
+      submitted++;
+    }
+    if (!world.active.empty() && random.below(20) == 0) {
+      world.cancel(random.below(static_cast<uint32_t>(world.active.size())));
+      cancelled++;
+    }
+    const size_t before = world.active.size();
+    ASSERT_EQ(world.step(), before > 0);
+    ASSERT_FALSE(HasFatalFailure());
+  }
+  EXPECT_EQ(world.finished + cancelled, submitted);
+  EXPECT_EQ(world.scheduler.pool().free() + world.scheduler.pool().idle(), pages);
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, SchedulerProperty, testing::Range(0u, 60u));
+
+}  // namespace
+}  // namespace ingle

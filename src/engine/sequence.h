@@ -1,0 +1,31 @@
+// One answer in the making as the scheduler sees it: the tokens known so far and the pages that hold their keys and
+// values. Plain data, owned by the engine, changed by the scheduler between steps, on the loop thread.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/request.h"
+#include "kv/kv_types.h"
+
+namespace ingle {
+
+struct Sequence {
+  uint64_t arrival = 0;         // unique, rising in the order of submission
+  std::vector<TokenId> tokens;  // the prompt, then what was generated
+  uint32_t prompt_tokens = 0;
+  bool use_prefix_cache = true;
+  bool all_prompt_logits = false;  // of every prompt position, once each, not only of the last
+
+  // The scheduler's.
+  uint32_t computed = 0;          // keys and values of tokens [0, computed) are in the pages
+  uint32_t logits_delivered = 0;  // with all_prompt_logits: of positions [0, logits_delivered)
+  uint32_t cached_tokens = 0;     // of the prompt, found in the prefix cache when it was first admitted
+  bool admitted = false;          // ever
+  std::vector<PageId> pages;      // pages[j] holds positions [32 j, 32 j + 32)
+
+  uint32_t length() const { return static_cast<uint32_t>(tokens.size()); }
+  uint32_t pending() const { return length() - computed; }  // tokens known but not computed; 1 while decoding
+};
+
+}  // namespace ingle

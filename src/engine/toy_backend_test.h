@@ -1,0 +1,123 @@
+// For tests: a backend whose "language model" is a hash chain through the KV pages, and which sees to it that the
+// scheduler keeps its promises: pages cover what is written and read, what is read was written before by the same
+// tokens at the same positions, and no page is written that another sequence of the batch reads.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "backend/backend.h"
+#include "base/check.h"
+
+namespace ingle {
+
+inline uint64_t toy_mix(uint64_t state, uint64_t value) {
+  uint64_t x = state * 0x9e3779b97f4a7c15u + value + 0x632be59bd9b4e019u;
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+  return x ^ (x >> 31);
+}
+
+// The state after a token: of the state before it (0 at the start) and the token.
+inline uint64_t toy_state(std::span<const int32_t> tokens) {
+  uint64_t state = 0;
+  for (const int32_t token : tokens) state = toy_mix(state, static_cast<uint64_t>(token));
+  return state;
+}
+
+// Logits in [-8, 8) that depend on every token so far.
+inline std::vector<float> toy_logits(uint64_t state, uint32_t vocab) {
+  std::vector<float> logits(vocab);
+  for (uint32_t v = 0; v < vocab; v++) logits[v] = static_cast<float>(toy_mix(state, v) >> 40) * 0x1p-20f - 8.0f;
+  return logits;
+}
+
+class ToyBackend final : public Backend {
+ public:
+  ToyBackend(uint32_t pages, uint32_t vocab, uint32_t max_batch_tokens)
+      : vocab_(vocab), max_batch_tokens_(max_batch_tokens), slots_(size_t{pages} * kPageTokens) {}
+
+  // Called with the logits of every wanted row before the sink, to spoil them; and at the start of every step.
+  std::function<void(uint64_t state, std::vector<float>& logits)> on_logits;
+  std::function<void()> on_step;
+  std::atomic<uint64_t> steps{0}, computed_tokens{0};
+
+  void execute(const Batch& batch, const LogitsSink& sink) override {
+    if (on_step) on_step();
+    steps++;
+    computed_tokens += batch.tokens.size();
+    CHECK(!batch.tokens.empty() && batch.tokens.size() <= max_batch_tokens_);
+    check_no_shared_writes(batch);
+    std::vector<uint64_t> states;
+    for (const BatchSequence& sequence : batch.sequences) {
+      CHECK(sequence.tokens > 0 && sequence.first_token == states.size());
+      uint64_t state = 0;
+      for (uint32_t position = 0; position < sequence.position; position++) {
+        const Slot& slot = slot_of(sequence, position);
+        CHECK(slot.position == position && slot.state == toy_mix(state, slot.token));
+        state = slot.state;
+      }
+      for (uint32_t i = 0; i < sequence.tokens; i++) {
+        const auto token = static_cast<uint64_t>(batch.tokens[sequence.first_token + i]);
+        state = toy_mix(state, token);
+        slot_of(sequence, sequence.position + i) = {sequence.position + i, token, state};
+        states.push_back(state);
+      }
+    }
+    CHECK(states.size() == batch.tokens.size());
+    deliver(batch, states, sink);
+  }
+
+  void copy_page(PageId, PageId) override { CHECK(false); }
+  size_t page_bytes() const override { return kPageTokens * sizeof(Slot); }
+  std::string description() const override { return "toy"; }
+
+ private:
+  struct Slot {
+    uint32_t position = UINT32_MAX;
+    uint64_t token = 0, state = 0;
+  };
+
+  Slot& slot_of(const BatchSequence& sequence, uint32_t position) {
+    CHECK(position / kPageTokens < sequence.pages.size());
+    const size_t index = size_t{sequence.pages[position / kPageTokens]} * kPageTokens + position % kPageTokens;
+    CHECK(index < slots_.size());
+    return slots_[index];
+  }
+
+  static void check_no_shared_writes(const Batch& batch) {
+    std::multiset<PageId> used;
+    for (const BatchSequence& sequence : batch.sequences) used.insert(sequence.pages.begin(), sequence.pages.end());
+    for (const BatchSequence& sequence : batch.sequences) {
+      const uint32_t last = (sequence.position + sequence.tokens - 1) / kPageTokens;
+      CHECK(last < sequence.pages.size());
+      for (uint32_t j = sequence.position / kPageTokens; j <= last; j++) CHECK(used.count(sequence.pages[j]) == 1);
+    }
+  }
+
+  void deliver(const Batch& batch, const std::vector<uint64_t>& states, const LogitsSink& sink) {
+    constexpr uint32_t kBlockRows = 3;  // small, so that tests meet several blocks
+    const auto wanted = static_cast<uint32_t>(batch.output_rows.size());
+    for (uint32_t first = 0; first < wanted; first += kBlockRows) {
+      const uint32_t rows = std::min(kBlockRows, wanted - first);
+      std::vector<float> block;
+      for (uint32_t r = 0; r < rows; r++) {
+        CHECK(first + r == 0 || batch.output_rows[first + r] > batch.output_rows[first + r - (first + r > 0)]);
+        std::vector<float> logits = toy_logits(states[batch.output_rows[first + r]], vocab_);
+        if (on_logits) on_logits(states[batch.output_rows[first + r]], logits);
+        block.insert(block.end(), logits.begin(), logits.end());
+      }
+      sink(first, rows, block.data());
+    }
+  }
+
+  const uint32_t vocab_, max_batch_tokens_;
+  std::vector<Slot> slots_;
+};
+
+}  // namespace ingle

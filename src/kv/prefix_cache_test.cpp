@@ -1,0 +1,193 @@
+#include "kv/prefix_cache.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <numeric>
+#include <random>
+#include <set>
+#include <vector>
+
+namespace ingle {
+namespace {
+
+using Tokens = std::vector<int32_t>;
+
+Tokens range(int32_t first, size_t count) {
+  Tokens tokens(count);
+  std::iota(tokens.begin(), tokens.end(), first);
+  return tokens;
+}
+
+std::vector<PageId> acquire(PagePool& pool, size_t count) {
+  std::vector<PageId> pages;
+  for (size_t i = 0; i < count; i++) pages.push_back(pool.acquire().value());
+  return pages;
+}
+
+void release(PagePool& pool, const std::vector<PageId>& pages) {
+  for (const PageId page : pages) pool.release(page);
+}
+
+TEST(PagePool, HandsOutTheLowestFreePage) {
+  PagePool pool(5);
+  EXPECT_EQ(acquire(pool, 5), (std::vector<PageId>{0, 1, 2, 3, 4}));
+  EXPECT_EQ(pool.acquire(), std::nullopt);
+  release(pool, {3, 1, 4});
+  EXPECT_EQ(pool.free(), 3u);
+  EXPECT_EQ(acquire(pool, 3), (std::vector<PageId>{1, 3, 4}));
+}
+
+TEST(PagePool, IsFreeWhenTheLastHolderLetsGo) {
+  PagePool pool(1);
+  const PageId page = pool.acquire().value();
+  pool.share(page);
+  pool.release(page);
+  EXPECT_EQ(pool.free(), 0u);
+  EXPECT_EQ(pool.references(page), 1u);
+  pool.release(page);
+  EXPECT_EQ(pool.free(), 1u);
+}
+
+TEST(PagePoolDeathTest, RefusesToReleaseAFreePage) {
+  PagePool pool(2);
+  EXPECT_DEATH(pool.release(0), "references > 0");
+  EXPECT_DEATH(pool.share(0), "references > 0");
+}
+
+TEST(PrefixCache, FindsWholePagesOfTheLongestKnownPrefix) {
+  PagePool pool(8);
+  PrefixCache cache(pool);
+  std::vector<PageId> pages = acquire(pool, 4);
+  const Tokens tokens = range(0, 3 * kPageTokens + 5);
+  cache.insert(tokens, pages);
+  EXPECT_EQ(cache.size(), 3u);
+  EXPECT_EQ(pool.references(pages[2]), 2u);
+  EXPECT_EQ(pool.references(pages[3]), 1u) << "a page that is not whole is not kept";
+
+  EXPECT_EQ(cache.match(tokens), (std::vector<PageId>{0, 1, 2}));
+  EXPECT_EQ(pool.references(pages[2]), 3u);
+  EXPECT_EQ(cache.match(range(0, 2 * kPageTokens - 1)), (std::vector<PageId>{0}));
+  EXPECT_TRUE(cache.match(range(0, kPageTokens - 1)).empty());
+  EXPECT_TRUE(cache.match(range(1, 3 * kPageTokens)).empty());
+  Tokens other = tokens;
+  other[kPageTokens + 31]++;
+  EXPECT_EQ(cache.match(other), (std::vector<PageId>{0}));
+}
+
+TEST(PrefixCache, TheSameTokensAfterAnotherPrefixAreAnotherPage) {
+  PagePool pool(8);
+  PrefixCache cache(pool);
+  Tokens a = range(0, kPageTokens), b = range(100, kPageTokens);
+  const Tokens tail = range(200, kPageTokens);
+  a.insert(a.end(), tail.begin(), tail.end());
+  b.insert(b.end(), tail.begin(), tail.end());
+  std::vector<PageId> pages_a = acquire(pool, 2), pages_b = acquire(pool, 2);
+  cache.insert(a, pages_a);
+  cache.insert(b, pages_b);
+  EXPECT_EQ(cache.match(a), pages_a);
+  EXPECT_EQ(cache.match(b), pages_b);
+}
+
+TEST(PrefixCache, MovesAnotherHolderOfTheSamePrefixToTheKnownPages) {
+  PagePool pool(8);
+  PrefixCache cache(pool);
+  const Tokens tokens = range(0, 2 * kPageTokens);
+  std::vector<PageId> first = acquire(pool, 2), second = acquire(pool, 3);
+  cache.insert(tokens, first);
+  cache.insert(tokens, second);
+  EXPECT_EQ(second, (std::vector<PageId>{0, 1, 4}));
+  EXPECT_EQ(pool.references(0), 3u);
+  EXPECT_EQ(pool.free(), 5u);
+}
+
+TEST(PrefixCache, EvictsTheLeastRecentlyUsedLeafThatNobodyHolds) {
+  PagePool pool(8);
+  PrefixCache cache(pool);
+  const Tokens a = range(0, 2 * kPageTokens), b = range(500, kPageTokens), c = range(900, kPageTokens);
+  std::vector<PageId> pages_a = acquire(pool, 2), pages_b = acquire(pool, 1), pages_c = acquire(pool, 1);
+  cache.insert(a, pages_a);
+  cache.insert(b, pages_b);
+  cache.insert(c, pages_c);
+  EXPECT_FALSE(cache.evict_one()) << "all pages are still held";
+  release(pool, pages_a);
+  release(pool, pages_b);
+  EXPECT_EQ(pool.idle(), 3u);
+  release(pool, cache.match(a));  // now b is the oldest
+  EXPECT_TRUE(cache.evict_one());
+  EXPECT_TRUE(cache.match(b).empty());
+  EXPECT_TRUE(cache.evict_one());
+  EXPECT_EQ(cache.peek(a).pages, 1u) << "the leaf goes before its parent";
+  EXPECT_EQ(cache.peek(a).idle, 1u);
+  EXPECT_TRUE(cache.evict_one());
+  EXPECT_FALSE(cache.evict_one()) << "c is held";
+  EXPECT_EQ(cache.match(c), pages_c);
+  EXPECT_EQ(pool.free(), 7u);
+}
+
+// Against a plain map from prefixes to pages: random insertions, matches and evictions over few distinct tokens.
+TEST(PrefixCache, AgreesWithAMapOfPrefixes) {
+  std::minstd_rand random(7);
+  constexpr uint32_t kPages = 40;
+  PagePool pool(kPages);
+  PrefixCache cache(pool);
+  std::map<Tokens, PageId> known;  // prefix of whole pages -> page of its last part
+  std::vector<std::vector<PageId>> held;
+  for (int round = 0; round < 20000; round++) {
+    const auto length = static_cast<uint32_t>(random() % 5);
+    Tokens tokens;
+    for (uint32_t j = 0; j < length; j++) {
+      const auto kind = static_cast<int32_t>(random() % 2);
+      for (uint32_t t = 0; t < kPageTokens; t++) tokens.push_back(t == 17 ? kind : 3);
+    }
+    tokens.resize(tokens.size() + random() % kPageTokens, 9);
+    const auto action = static_cast<uint32_t>(random() % 8);
+    if (action == 0) {
+      const uint32_t idle = pool.idle(), free = pool.free();
+      const bool done = cache.evict_one();
+      EXPECT_EQ(done, idle > 0);
+      EXPECT_EQ(pool.free(), free + done);
+      std::erase_if(known, [&](const auto& entry) { return pool.references(entry.second) == 0; });
+    } else if (action <= 3 && !held.empty()) {
+      const size_t i = random() % held.size();
+      release(pool, held[i]);
+      held.erase(held.begin() + i);
+    } else {
+      std::vector<PageId> pages = cache.match(tokens);
+      std::vector<PageId> expected;
+      for (uint32_t j = 1; j <= length; j++) {
+        const auto found = known.find(Tokens(tokens.begin(), tokens.begin() + j * kPageTokens));
+        if (found == known.end()) break;
+        expected.push_back(found->second);
+      }
+      ASSERT_EQ(pages, expected);
+      if (pool.free() + pages.size() < length) {
+        release(pool, pages);
+        continue;
+      }
+      while (pages.size() < length) pages.push_back(pool.acquire().value());
+      cache.insert(tokens, pages);
+      for (uint32_t j = 1; j <= length; j++) {
+        known.emplace(Tokens(tokens.begin(), tokens.begin() + j * kPageTokens), pages[j - 1]);
+      }
+      held.push_back(pages);
+    }
+    ASSERT_EQ(cache.size(), known.size());
+    std::vector<uint32_t> references(kPages);
+    for (const auto& [prefix, page] : known) references[page]++;
+    for (const auto& pages : held) {
+      for (const PageId page : pages) references[page]++;
+    }
+    uint32_t free = 0, idle = 0;
+    for (PageId page = 0; page < kPages; page++) {
+      ASSERT_EQ(pool.references(page), references[page]);
+      free += references[page] == 0;
+      idle += references[page] == 1 && pool.cached(page);
+    }
+    ASSERT_EQ(pool.free(), free);
+    ASSERT_EQ(pool.idle(), idle);
+  }
+}
+
+}  // namespace
+}  // namespace ingle
