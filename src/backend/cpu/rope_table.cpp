@@ -1,17 +1,14 @@
 #include "backend/cpu/rope_table.h"
 
-#include <bit>
 #include <cmath>
 #include <limits>
 
 #include "base/check.h"
+#include "base/det_math.h"
 
 namespace ingle::cpu {
 namespace {
 
-constexpr double kLn2High = 0x1.62e42fefa39efp-1;
-constexpr double kLn2Low = 0x1.abc9e3b39803fp-56;
-constexpr double kLog2E = 0x1.71547652b82fep+0;
 constexpr double kHalfPiHigh = 0x1.921fb54442d18p+0;
 constexpr double kHalfPiLow = 0x1.1a62633145c07p-54;
 constexpr double kTwoOverPi = 0x1.45f306dc9c883p-1;
@@ -20,35 +17,10 @@ constexpr double kRound = 0x1.8p52;
 
 double round_even(double x) { return (x + kRound) - kRound; }
 
-// Natural logarithm as high + low. log(m 2^e) = e log 2 + 2 atanh((m - 1) / (m + 1)), m in [sqrt 1/2, sqrt 2).
-double log_of(double x) {
-  uint64_t bits = std::bit_cast<uint64_t>(x);
-  int exponent = static_cast<int>(bits >> 52) - 1023;
-  double m = std::bit_cast<double>((bits & 0x000fffffffffffffu) | 0x3ff0000000000000u);
-  if (m > 0x1.6a09e667f3bcdp+0) {
-    m *= 0.5;
-    exponent++;
-  }
-  const double s = (m - 1) / (m + 1), s2 = s * s;
-  double series = 0;
-  for (int k = 23; k >= 3; k -= 2) series = std::fma(series, s2, 1.0 / k);
-  const double e = exponent;
-  return std::fma(e, kLn2High, std::fma(e, kLn2Low, 2 * std::fma(s * s2, series, s)));
-}
-
-// e^x for results that are normal numbers: 2^n times the Taylor series of the rest.
-double exp_of(double x) {
-  const double n = round_even(x * kLog2E);
-  const double r = std::fma(-n, kLn2Low, std::fma(-n, kLn2High, x));
-  double sum = 1;
-  for (int k = 14; k >= 1; k--) sum = std::fma(sum, r / k, 1);
-  return sum * std::bit_cast<double>(static_cast<uint64_t>(static_cast<int64_t>(n) + 1023) << 52);
-}
-
 }  // namespace
 
 double exact_pow(double base, double exponent) {
-  return base > 0 ? exp_of(exponent * log_of(base)) : std::numeric_limits<double>::quiet_NaN();
+  return base > 0 ? det_exp(exponent * det_log(base)) : std::numeric_limits<double>::quiet_NaN();
 }
 
 void exact_sin_cos(double x, double* sin, double* cos) {
