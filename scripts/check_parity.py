@@ -70,7 +70,7 @@ def ask_ingle(ingle, model, ids, wanted, options):
 
 
 def parse_line(line):
-    """{"position":0,"ids":[...],"logprobs":[...]}, by hand: at 256 K tokens a line a JSON parser takes most of the time."""
+    """{"position":0,"ids":[...],"logprobs":[...]}, by hand: at 256 K tokens a line, parsing takes most of the time."""
     before, ids, after = line.partition(b'"ids":[')
     ids, _, after = after.partition(b"]")
     logprobs = after.partition(b"[")[2].partition(b"]")[0]

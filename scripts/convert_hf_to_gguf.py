@@ -189,7 +189,7 @@ def write_gemma3_hyperparameters(writer, config):
 
 
 def learn_merges(words, count):
-    """Byte-pair merges: the most frequent neighbours first, ties to the lower pair; it ends when all words are whole."""
+    """Byte-pair merges: the most frequent neighbours first, ties to the lower pair; ends when all words are whole."""
     words = collections.Counter(tuple(word) for word in words)
     for _ in range(count):
         pairs = collections.Counter()
