@@ -57,6 +57,7 @@ void BpeEncoder::set_byte_tokens(std::span<const TokenType> types) {
 
 Status BpeEncoder::add_merges(const Vocabulary& vocabulary) {
   merges_.reserve(vocabulary.merges.size());
+  merge_count_ = static_cast<uint32_t>(vocabulary.merges.size());
   std::string both;
   for (size_t m = 0; m < vocabulary.merges.size(); ++m) {
     const std::string_view merge = vocabulary.merges[m];
@@ -136,7 +137,8 @@ void BpeEncoder::encode_word(std::string_view word, SymbolMerger& merger, std::s
     merger.add(static_cast<uint32_t>(at), size_bytes, id);
     at += size_bytes;
   }
-  merger.merge([this](const Symbol& left, const Symbol& right) { return merges_.find(left.id, right.id); });
+  merger.merge(merge_count_,
+               [this](const Symbol& left, const Symbol& right) { return merges_.find(left.id, right.id); });
   for (const Symbol& symbol : merger.symbols()) {
     if (symbol.size_bytes == 0) continue;
     if (symbol.id != kNoToken) {

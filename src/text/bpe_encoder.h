@@ -54,6 +54,7 @@ class BpeEncoder final : public TextEncoder {
   const TokenIndex& index_;
   PreTokenizer pre_tokenizer_;
   MergeTable merges_;
+  uint32_t merge_count_ = 0;  // of the list, so above every rank
   std::array<TokenId, 256> byte_tokens_{};
   std::vector<bool> is_text_;  // tokens that text may become
 };
