@@ -9,7 +9,8 @@ namespace ingle::models {
 namespace {
 
 constexpr uint32_t kFullEvery = 6;          // of the published models; the file may name another pattern
-constexpr float kLocalRopeBase = 10000.0f;  // sliding layers; GGUF has no key for it in published files
+constexpr float kLocalRopeBase = 10000.0f;  // sliding layers; published files have no key for it
+constexpr uint32_t k27bLayers = 62;
 
 struct Gemma3Layer {
   nn::RmsNorm attn_norm, post_attn_norm, mlp_norm, post_mlp_norm;
@@ -28,14 +29,23 @@ struct Gemma3Layer {
   Value feed_forward(Value x) const { return x + post_mlp_norm(mlp(mlp_norm(x))); }
 };
 
+bool slides(const nn::Config& c, uint32_t layer) {
+  if (c.window == 0) return false;
+  if (!c.window_layers.empty()) return c.window_layers[layer];
+  return (layer + 1) % (c.window_pattern > 0 ? c.window_pattern : kFullEvery) != 0;
+}
+
 nn::Attention::Options attention_options(const nn::Config& c, uint32_t layer) {
   nn::Attention::Options options{
       .spec = c.attention(layer), .rope = c.rope, .norm_epsilon = c.norm_epsilon, .qk_norm = true};
-  const uint32_t full_every = c.window_pattern > 0 ? c.window_pattern : kFullEvery;
-  if (c.window > 0 && (layer + 1) % full_every != 0) {
+  if (slides(c, layer)) {
     options.spec.window = c.window;
-    options.rope.base = kLocalRopeBase;
+    options.rope.base = c.window_rope_base > 0 ? c.window_rope_base : kLocalRopeBase;
     options.rope.linear_scale = 1;
+  }
+  // The 27B model alone scales by the width per head instead of the head's own; its file has no key for that.
+  if (c.layers == k27bLayers && !c.attention_scale_in_file) {
+    options.spec.scale = 1.0f / std::sqrt(static_cast<float>(c.dim / c.heads));
   }
   return options;
 }

@@ -38,7 +38,9 @@ Status read_rope(const Reader& read, Config& c) {
   if (c.rope.dims % 2 != 0) {
     return Error{ErrorCode::kInvalidData, fmt::format("{} is odd", read.key("rope.dimension_count")), ""};
   }
-  ASSIGN_OR_RETURN(const std::string scaling, read.file.get_or<std::string>(read.key("rope.scaling.type"), "none"));
+  // Older files name the factor alone.
+  const std::string usual = read.file.has(read.key("rope.scaling.factor")) ? "linear" : "none";
+  ASSIGN_OR_RETURN(const std::string scaling, read.file.get_or<std::string>(read.key("rope.scaling.type"), usual));
   if (scaling == "linear") {
     ASSIGN_OR_RETURN(c.rope.linear_scale, read.number("rope.scaling.factor", 1.0f, 1.0f, 1024.0f));
   } else if (scaling != "none") {
@@ -85,14 +87,29 @@ Status read_attention(const Reader& read, Config& c) {
         "keys and values of different lengths are not supported"};
   }
   const float usual = 1.0f / std::sqrt(static_cast<float>(c.head_dim));
+  c.attention_scale_in_file = read.file.has(read.key("attention.scale"));
   ASSIGN_OR_RETURN(c.attention_scale, read.number("attention.scale", usual, 1e-6f, 1e6f));
-  ASSIGN_OR_RETURN(c.window, read.file.get_or<uint32_t>(read.key("attention.sliding_window"), 0));
-  const GgufValue* pattern = read.file.find(read.key("attention.sliding_window_pattern"));
-  if (pattern != nullptr && !std::holds_alternative<GgufArray>(*pattern)) {
-    ASSIGN_OR_RETURN(c.window_pattern, read.file.get<uint32_t>(read.key("attention.sliding_window_pattern")));
-  }
   ASSIGN_OR_RETURN(c.attention_softcap, read.number("attn_logit_softcapping", 0.0f, 0.0f, 1e6f));
   ASSIGN_OR_RETURN(c.logits_softcap, read.number("final_logit_softcapping", 0.0f, 0.0f, 1e6f));
+  return {};
+}
+
+Status read_window(const Reader& read, Config& c) {
+  ASSIGN_OR_RETURN(c.window, read.file.get_or<uint32_t>(read.key("attention.sliding_window"), 0));
+  ASSIGN_OR_RETURN(c.window_rope_base, read.number("rope.freq_base_swa", 0.0f, 0.0f, 1e12f));
+  const std::string key = read.key("attention.sliding_window_pattern");
+  const GgufValue* pattern = read.file.find(key);
+  if (pattern == nullptr) return {};
+  if (!std::holds_alternative<GgufArray>(*pattern)) {
+    ASSIGN_OR_RETURN(c.window_pattern, read.count("attention.sliding_window_pattern", kMaxLayers));
+    return {};
+  }
+  ASSIGN_OR_RETURN(const std::vector<bool>* layers, read.file.bools(key));
+  if (layers->size() != c.layers) {
+    return Error{ErrorCode::kInvalidData, fmt::format("{} has {} values for {} layers", key, layers->size(), c.layers),
+                 ""};
+  }
+  c.window_layers = *layers;
   return {};
 }
 
@@ -108,6 +125,7 @@ Result<Config> Config::from_gguf(const GgufFile& file) {
   ASSIGN_OR_RETURN(c.context_length, read.count("context_length", kMaxContext));
   ASSIGN_OR_RETURN(c.norm_epsilon, read.number("attention.layer_norm_rms_epsilon", 1e-5f, 0.0f, 1.0f));
   RETURN_IF_ERROR(read_attention(read, c));
+  RETURN_IF_ERROR(read_window(read, c));
   RETURN_IF_ERROR(read_rope(read, c));
   const GgufTensor* embedding = file.find_tensor("token_embd.weight");
   if (embedding == nullptr || embedding->shape.size() != 2 || embedding->shape[1] > (1u << 24)) {
