@@ -1,0 +1,33 @@
+// JSON text to and from values, with the results of Python's json module: what templates see and what `tojson` writes.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "text/jinja_value.h"
+
+namespace ingle {
+
+// Parses one JSON document (RFC 8259). Objects keep their order, a repeated key keeps its first place and last value,
+// integers outside 64 bits keep their digits, doubles are correctly rounded. Nesting is bounded at 200.
+// Errors: kInvalidData with the byte offset.
+Result<jinja::Value> parse_json(std::string_view text);
+
+namespace jinja {
+
+struct JsonStyle {
+  bool ascii = false;  // escape everything outside ASCII
+  bool sort_keys = false;
+  std::optional<std::string> indent;  // per level; none keeps everything on one line
+  std::string item_separator = ", ";
+  std::string key_separator = ": ";
+  Budget* budget = nullptr;
+};
+
+// json.dumps. Throws TemplateError for what JSON can't express.
+std::string to_json_text(const Value& v, const JsonStyle& style);
+
+}  // namespace jinja
+}  // namespace ingle
