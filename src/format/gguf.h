@@ -30,6 +30,7 @@ inline constexpr uint32_t kGgufDefaultAlignment = 32;
 inline constexpr uint32_t kGgufMinAlignment = 8;
 inline constexpr uint32_t kGgufMaxAlignment = 1u << 20;
 inline constexpr uint32_t kGgufMaxDims = 4;
+inline constexpr uint64_t kGgufMaxEntries = 65536;  // of metadata; models have tens
 inline constexpr uint64_t kGgufMaxKeyBytes = 65535;
 
 // The order of the alternatives is that of the format's type numbers, 9 being the array. Arrays hold one scalar kind;

@@ -44,10 +44,10 @@ class Cursor {
   uint64_t position() const { return position_; }
   uint64_t left() const { return bytes_.size() - position_; }
 
-  Status charge(uint64_t bytes, const Field& field) {
+  Status charge(uint64_t bytes, uint64_t at, const Field& field) {
     if (bytes > memory_left_bytes_) {
       return bad(
-          field, position_,
+          field, at,
           fmt::format("header and metadata take more than {} MiB of memory, the limit", kGgufMemoryLimitBytes >> 20));
     }
     memory_left_bytes_ -= bytes;
@@ -59,7 +59,7 @@ class Cursor {
     if (count > left()) {
       return bad(field, position_, fmt::format("{} bytes are needed, {} are left in the file", count, left()));
     }
-    RETURN_IF_ERROR(charge(count, field));
+    RETURN_IF_ERROR(charge(count, position_, field));
     const uint8_t* p = bytes_.data() + position_;
     position_ += count;
     return p;
@@ -94,13 +94,11 @@ class Cursor {
   }
 
   // A count of things that take at least `min_bytes` each in the file and `memory_bytes` in memory.
-  Result<uint64_t> check_count(uint64_t count, uint64_t at, uint64_t min_bytes, uint64_t memory_bytes,
-                               const Field& field) {
+  Status check_count(uint64_t count, uint64_t at, uint64_t min_bytes, uint64_t memory_bytes, const Field& field) {
     if (count > left() / min_bytes) {
       return bad(field, at, fmt::format("{} do not fit into the {} bytes that are left in the file", count, left()));
     }
-    RETURN_IF_ERROR(charge(count * memory_bytes, field));
-    return count;
+    return charge(count * memory_bytes, at, field);
   }
 
  private:
@@ -250,7 +248,7 @@ Result<GgufTensor> read_tensor(Cursor& in, uint64_t index, uint32_t part, uint32
   tensor.entry_offset_bytes = in.position();
   ASSIGN_OR_RETURN(const std::string_view name, in.string({"name of tensor", {}, index}, kGgufMaxKeyBytes));
   if (name.empty()) return bad({"name of tensor", {}, index}, tensor.entry_offset_bytes, "it is empty");
-  RETURN_IF_ERROR(in.charge(name.size(), {"name of tensor", {}, index}));
+  RETURN_IF_ERROR(in.charge(name.size(), tensor.entry_offset_bytes, {"name of tensor", {}, index}));
   tensor.name = name;
   const uint64_t shape_at = in.position();
   RETURN_IF_ERROR(read_shape(in, tensor));
@@ -333,15 +331,19 @@ Result<GgufPart> parse_gguf(std::span<const uint8_t> bytes, uint32_t part_number
   GgufPart part;
   RETURN_IF_ERROR(read_version(in, part));
   const uint64_t tensor_count_at = in.position();
-  ASSIGN_OR_RETURN(uint64_t tensor_count, in.number<uint64_t>({"tensor count"}));
+  ASSIGN_OR_RETURN(const uint64_t tensor_count, in.number<uint64_t>({"tensor count"}));
   const uint64_t entry_count_at = in.position();
-  ASSIGN_OR_RETURN(uint64_t entry_count, in.number<uint64_t>({"metadata count"}));
+  ASSIGN_OR_RETURN(const uint64_t entry_count, in.number<uint64_t>({"metadata count"}));
   // Four bytes for each index that is made, eight at a time, and the heap block of a shape.
   constexpr uint64_t kEntryMemory = sizeof(GgufEntry) + 4;
   constexpr uint64_t kTensorMemory = sizeof(GgufTensor) + 8 + 48;
   RETURN_IF_ERROR(in.check_count(tensor_count, tensor_count_at, kMinTensorBytes, kTensorMemory, {"tensor count"}));
   RETURN_IF_ERROR(in.check_count(entry_count, entry_count_at, kMinEntryBytes, kEntryMemory, {"metadata count"}));
 
+  if (entry_count > kGgufMaxEntries) {
+    return bad({"metadata count"}, entry_count_at,
+               fmt::format("{} entries, at most {} are allowed", entry_count, kGgufMaxEntries));
+  }
   RETURN_IF_ERROR(read_metadata(in, entry_count, part));
   RETURN_IF_ERROR(read_alignment(part));
   part.tensors.reserve(tensor_count);
