@@ -1,0 +1,160 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <chrono>
+#include <memory>
+#include <random>
+
+#include "command.h"
+#include "files.h"
+#include "kv/kv_types.h"
+#include "model_options.h"
+
+namespace ingle {
+namespace {
+
+constexpr uint32_t kMaxUsers = 1024;
+constexpr uint32_t kMaxTokens = 1u << 20;
+constexpr uint32_t kMaxRepeats = 10'000;
+
+struct Options {
+  ModelOptions model;
+  uint32_t prompt = 512, generate = 64, repeat = 5;
+  std::vector<uint32_t> users{1, 2, 4};
+  bool as_json = false;
+};
+
+struct Rates {
+  uint32_t users = 0;
+  double prefill_tok_s = 0, decode_tok_s = 0;  // of all users together; 0 if not measured
+};
+
+// Pages a sequence of that many tokens takes, as tokens.
+uint64_t page_tokens(uint64_t tokens) { return (tokens + kPageTokens - 1) / kPageTokens * kPageTokens; }
+
+// Tokens of the context in which all users find room at once.
+Result<uint32_t> context_for(const Options& options) {
+  const uint64_t per_user =
+      page_tokens(std::max<uint64_t>(uint64_t{options.prompt} + 1, uint64_t{options.generate} + 1));
+  const uint64_t all = per_user * *std::max_element(options.users.begin(), options.users.end());
+  if (all > std::numeric_limits<int32_t>::max()) {
+    return Error{ErrorCode::kInvalidArgument, "that many tokens for that many users fit no context", ""};
+  }
+  return static_cast<uint32_t>(all);
+}
+
+// Seconds from handing in one request per user to the last token of all.
+Result<double> time_requests(Engine& engine, uint32_t users, uint32_t prompt_tokens, uint32_t generate_tokens,
+                             std::mt19937& random) {
+  std::uniform_int_distribution<TokenId> any_token(0, static_cast<TokenId>(engine.info().vocab) - 1);
+  std::vector<Request> requests(users);
+  for (Request& request : requests) {
+    for (uint32_t i = 0; i < prompt_tokens; i++) request.prompt.push_back(any_token(random));
+    request.max_tokens = generate_tokens;
+    request.ignore_eos = true;
+    request.use_prefix_cache = false;
+    request.sampling.temperature = 0;
+  }
+  std::vector<std::unique_ptr<TokenStream>> streams;
+  const auto start = std::chrono::steady_clock::now();
+  for (Request& request : requests) {
+    ASSIGN_OR_RETURN(std::unique_ptr<TokenStream> stream, engine.submit(std::move(request)));
+    streams.push_back(std::move(stream));
+  }
+  for (const std::unique_ptr<TokenStream>& stream : streams) {
+    while (true) {
+      const TokenEvent event = stream->next();
+      if (event.error) return *event.error;
+      if (event.finish != FinishReason::kNone) break;
+    }
+  }
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  return seconds.count();
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const size_t half = values.size() / 2;
+  return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
+}
+
+// Median tokens/s over the repeats, after one run that does not count.
+Result<double> measure(Engine& engine, uint32_t users, uint32_t prompt, uint32_t generate, uint64_t counted,
+                       uint32_t repeat, Console& console) {
+  std::mt19937 random(users);
+  std::vector<double> rates;
+  for (uint32_t i = 0; i <= repeat; i++) {
+    ASSIGN_OR_RETURN(const double seconds, time_requests(engine, users, prompt, generate, random));
+    if (i > 0) rates.push_back(static_cast<double>(counted) / std::max(seconds, 1e-9));
+    console.progress(fmt::format("{} user{}, {}", users, users == 1 ? "" : "s", prompt > 1 ? "prefill" : "decode"),
+                     static_cast<double>(i + 1) / (repeat + 1));
+  }
+  console.end_progress();
+  return median(std::move(rates));
+}
+
+Status run(Options options, Console& console) {
+  const uint32_t max_users = *std::max_element(options.users.begin(), options.users.end());
+  if (options.model.engine.context == 0) {
+    ASSIGN_OR_RETURN(options.model.engine.context, context_for(options));
+  }
+  options.model.engine.max_sequences = max_users;
+  options.model.engine.prefix_cache = false;
+  ASSIGN_OR_RETURN(const LoadedEngine loaded, load_engine(options.model, console));
+  Engine& engine = *loaded.engine;
+  const ModelInfo& info = engine.info();
+  console.note(
+      fmt::format("{} {}, {}", info.name.empty() ? options.model.model : info.name, info.quantization, info.backend));
+
+  boost::json::array rows;
+  if (!options.as_json) console.write("users  prefill tokens/s  decode tokens/s\n");
+  for (const uint32_t users : options.users) {
+    Rates rates{users};
+    if (options.prompt > 0) {
+      ASSIGN_OR_RETURN(rates.prefill_tok_s, measure(engine, users, options.prompt, 1, uint64_t{users} * options.prompt,
+                                                    options.repeat, console));
+    }
+    if (options.generate > 0) {
+      ASSIGN_OR_RETURN(rates.decode_tok_s, measure(engine, users, 1, options.generate,
+                                                   uint64_t{users} * options.generate, options.repeat, console));
+    }
+    if (options.as_json) {
+      rows.push_back(boost::json::object{
+          {"users", rates.users}, {"prefill_tok_s", rates.prefill_tok_s}, {"decode_tok_s", rates.decode_tok_s}});
+    } else {
+      console.write(fmt::format("{:>5}  {:>16.1f}  {:>15.1f}\n", users, rates.prefill_tok_s, rates.decode_tok_s));
+      RETURN_IF_ERROR(console.flush());
+    }
+  }
+  if (options.as_json) console.write(boost::json::serialize(rows) + "\n");
+  return {};
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app, Console& console, Action& action) {
+  CLI::App* command = app.add_subcommand("bench", "Measure how fast a model runs here");
+  command->footer(
+      "Tokens per second of all users together, medians of the repeats. Prefill: from handing in a prompt "
+      "per user to the last first token. Decode: generation after a prompt of one token.");
+  auto options = std::make_shared<Options>();
+  add_model_options(*command, options->model);
+  command->add_option("--prompt", options->prompt, "Tokens of prompt (0: no prefill)")
+      ->check(CLI::Range(0u, kMaxTokens))
+      ->capture_default_str();
+  command->add_option("--generate", options->generate, "Tokens to generate (0: no decode)")
+      ->check(CLI::Range(0u, kMaxTokens))
+      ->capture_default_str();
+  command->add_option("--users", options->users, "How many ask at once, a list")
+      ->delimiter(',')
+      ->check(CLI::Range(1u, kMaxUsers))
+      ->default_str("1,2,4");
+  command->add_option("--repeat", options->repeat, "Measurements of each")
+      ->check(CLI::Range(1u, kMaxRepeats))
+      ->capture_default_str();
+  command->add_flag("--json", options->as_json, "For programs");
+  command->callback([options, &console, &action] { action = [options, &console] { return run(*options, console); }; });
+}
+
+}  // namespace ingle

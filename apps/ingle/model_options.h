@@ -1,0 +1,30 @@
+// The options of every command that runs a model, once: MODEL, --threads, --isa, --kv, --prefill-chunk, --context.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+
+#include "console.h"
+#include "engine/engine.h"
+
+namespace ingle {
+
+struct ModelOptions {
+  std::string model;
+  EngineOptions engine;
+};
+
+// `options` must live as long as the command.
+void add_model_options(CLI::App& command, ModelOptions& options);
+// MODEL alone, for commands that read a model without running it.
+void add_model_argument(CLI::App& command, std::string& model);
+
+struct LoadedEngine {
+  std::unique_ptr<Engine> engine;
+  double load_ms = 0;
+};
+
+Result<LoadedEngine> load_engine(const ModelOptions& options, Console& console);
+
+}  // namespace ingle

@@ -1,0 +1,115 @@
+#include "session.h"
+
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <utility>
+
+#include "base/atomic_file.h"
+#include "base/format_units.h"
+#include "files.h"
+
+namespace ingle {
+namespace {
+
+Error no_template() {
+  return {ErrorCode::kInvalidArgument, "the model has no chat template that could hold a system text", ""};
+}
+
+}  // namespace
+
+Result<Session> Session::create(Engine& engine, SessionOptions options, Console& console) {
+  Session session(engine, std::move(options), console);
+  if (!session.options_.raw && !engine.info().chat_template.empty()) {
+    ASSIGN_OR_RETURN(session.chat_, ChatPrompt::create(engine));
+  } else if (!session.options_.system.empty()) {
+    return no_template();
+  }
+  if (!session.options_.raw && !session.chat_) {
+    console.note("Note: the model has no chat template; it continues the text it is given.");
+  }
+  return session;
+}
+
+std::vector<ChatMessage> Session::conversation() const {
+  std::vector<ChatMessage> messages;
+  if (!options_.system.empty()) messages.push_back({"system", options_.system});
+  messages.insert(messages.end(), messages_.begin(), messages_.end());
+  return messages;
+}
+
+Result<std::vector<TokenId>> Session::prompt_for(const std::vector<ChatMessage>& messages,
+                                                 const std::string& text) const {
+  if (chat_) return chat_->tokens(messages);
+  return engine_.tokenizer().encode(text);
+}
+
+Status Session::answer(const std::string& text, Interrupts* interrupts) {
+  std::vector<ChatMessage> messages = conversation();
+  messages.push_back({"user", text});
+  ASSIGN_OR_RETURN(std::vector<TokenId> prompt, prompt_for(messages, text));
+  ASSIGN_OR_RETURN(std::string answer, stream(std::move(prompt), interrupts));
+  if (chat_) {
+    messages_.push_back({"user", text});
+    messages_.push_back({"assistant", std::move(answer)});
+  }
+  return {};
+}
+
+Result<std::string> Session::stream(std::vector<TokenId> prompt, Interrupts* interrupts) {
+  if (interrupts != nullptr) interrupts->take();  // a Ctrl-C from before this answer is not for it
+  ASSIGN_OR_RETURN(const std::unique_ptr<TokenStream> stream,
+                   engine_.submit(options_.settings.request(std::move(prompt))));
+  std::optional<Interrupts::Watch> watch;
+  if (interrupts != nullptr) watch.emplace(*interrupts, *stream);
+  std::string answer;
+  TokenEvent event;
+  do {
+    event = stream->next();
+    answer += event.text;
+    console_.write_model_text(event.text);
+    RETURN_IF_ERROR(console_.flush());
+  } while (event.finish == FinishReason::kNone);
+  watch.reset();
+  if (!answer.ends_with('\n')) console_.write("\n");
+  RETURN_IF_ERROR(console_.flush());
+  if (event.error) return *event.error;
+  if (event.finish == FinishReason::kCancelled) console_.note("(stopped)");
+  const RequestStats stats = stream->stats();
+  if (event.finish == FinishReason::kLength && stats.prompt_tokens + stats.generated_tokens >= engine_.info().context) {
+    console_.note(
+        fmt::format("Note: the answer ends here because the context of {} tokens is full.", engine_.info().context));
+  }
+  if (options_.verbose) report(stats);
+  return answer;
+}
+
+void Session::report(const RequestStats& stats) {
+  const uint32_t computed = stats.prompt_tokens - stats.cached_tokens;
+  console_.note(fmt::format("prompt:      {} tokens{}, {}, {}", stats.prompt_tokens,
+                            stats.cached_tokens > 0 ? fmt::format(" ({} cached)", stats.cached_tokens) : "",
+                            format_duration_ms(stats.prompt_ms), format_token_rate(computed, stats.prompt_ms)));
+  // The first token comes with the prompt.
+  const uint32_t timed = stats.generated_tokens > 0 ? stats.generated_tokens - 1 : 0;
+  console_.note(fmt::format("generation:  {} tokens, {}, {}", stats.generated_tokens,
+                            format_duration_ms(stats.generation_ms), format_token_rate(timed, stats.generation_ms)));
+}
+
+Status Session::set_system(const std::string& text) {
+  if (!chat_ && !text.empty()) return no_template();
+  options_.system = text;
+  return {};
+}
+
+Status Session::save(const std::filesystem::path& path) const {
+  boost::json::array out;
+  for (const ChatMessage& message : conversation()) {
+    out.push_back(boost::json::object{{"role", message.role}, {"content", valid_utf8(message.content)}});
+  }
+  const std::string text = boost::json::serialize(out) + "\n";
+  ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::create(path));
+  RETURN_IF_ERROR(file.append({reinterpret_cast<const uint8_t*>(text.data()), text.size()}));
+  return file.commit();
+}
+
+}  // namespace ingle
