@@ -280,11 +280,12 @@ TEST(GgufHostile, HugeString) {
   EXPECT_THAT(result.error().message, StartsWith("value of metadata key 'k' at byte "));
 }
 
-// Just below the limit, and as unkind as possible to sort: the promise holds for files that open, too.
+// As many keys as are allowed, unkind to sort: the promise holds for files that open, too. (Not the longest keys that
+// fit, because this runs emulated as well, where the second is ten times shorter.)
 TEST(GgufHostile, ManyEntriesWithAlikeKeysOpenInTime) {
   constexpr uint64_t kEntries = kGgufMaxEntries;
   GgufBytes file(0, kEntries);
-  const std::string prefix(700, 'p');
+  const std::string prefix(300, 'p');
   for (uint64_t i = 0; i < kEntries; ++i) {
     file.put(prefix.size() + 8).raw(prefix).put(i * 0x9e3779b97f4a7c15).put(0u).put(uint8_t{1});
   }
