@@ -376,6 +376,36 @@ TEST(Attention, RandomShapes) {
   }
 }
 
+// One number per KV type for all compilers and machines. It changes only when the definition does (docs/numerics.md).
+TEST(Attention, BitsAreTheSameEverywhere) {
+  const uint64_t expected[] = {12925639474800979926u, 16188588646170983970u, 6655776735252433060u};
+  std::mt19937 rng(1);  // its numbers are the standard's; those of the distributions are the library's
+  const auto uniform = [&] { return static_cast<float>(static_cast<int32_t>(rng()) >> 8) * std::exp2(-22.0f); };
+  for (const KvType type : kTypes) {
+    const KvLayout layout = {type, 1, 80};
+    Pages pages(layout, 600);
+    std::vector<float> k(80), v(80);
+    for (uint32_t position = 0; position < 600; position++) {
+      for (uint32_t d = 0; d < 80; d++) k[d] = uniform(), v[d] = uniform();
+      pages.store(scalar(), position, k.data(), v.data());
+    }
+    Queries queries = {std::vector<std::vector<float>>(9, std::vector<float>(80)),
+                       {599, 599, 599, 598, 598, 598, 256, 255, 7}};
+    for (auto& row : queries.q) {
+      for (float& x : row) x = uniform();
+    }
+    for (const KernelTable* table : available_tables()) {
+      uint64_t digest = 14695981039346656037u;  // FNV-1a
+      for (const Options o : {Options{}, Options{.window = 300}, Options{.softcap = 4}}) {
+        for (const Output& output : attend(*table, layout, pages, queries, o, 8)) {
+          for (float value : output.out) digest = (digest ^ std::bit_cast<uint32_t>(value)) * 1099511628211u;
+        }
+      }
+      EXPECT_EQ(digest, expected[static_cast<size_t>(type)]) << table->name << " type " << static_cast<int>(type);
+    }
+  }
+}
+
 TEST(Attention, ScoresFarApartAndEqual) {
   for (const KvType type : kTypes) {
     const KvLayout layout = {type, 1, 32};

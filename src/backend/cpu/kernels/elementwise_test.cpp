@@ -267,6 +267,31 @@ TEST(Elementwise, MaxAndAllFiniteSeeEveryPlace) {
   }
 }
 
+// One number for all compilers and machines: exp, tanh, silu and gelu_tanh over the sweep. It changes only when their
+// definitions do (docs/numerics.md).
+TEST(Elementwise, BitsAreTheSameEverywhere) {
+  const std::vector<float> x = dense_sweep();
+  const auto n = static_cast<uint32_t>(x.size());
+  const std::vector<float> one(n, 1.0f);
+  for (const KernelTable* table : available_tables()) {
+    uint64_t digest = 14695981039346656037u;  // FNV-1a
+    const auto add = [&](const std::vector<float>& values) {
+      for (float value : values) {
+        digest = (digest ^ (std::isnan(value) ? 0x7fc00000u : std::bit_cast<uint32_t>(value))) * 1099511628211u;
+      }
+    };
+    std::vector<float> out(n);
+    add(exponentials(*table, x));
+    table->softcap(x.data(), 1, n, out.data());
+    add(out);
+    table->gated(Activation::kSilu, x.data(), one.data(), n, out.data());
+    add(out);
+    table->gated(Activation::kGeluTanh, x.data(), one.data(), n, out.data());
+    add(out);
+    EXPECT_EQ(digest, 795886228480091754u) << table->name;
+  }
+}
+
 TEST(Elementwise, NotANumberStaysNotANumber) {
   const std::vector<float> x = {1, NAN, 3}, one(3, 1.0f);
   for (const KernelTable* table : available_tables()) {
