@@ -19,13 +19,13 @@
 namespace ingle {
 
 struct EngineOptions {
-  uint32_t threads = 0;         // 0: the fast physical cores within the cgroup's quota
-  std::string isa;              // kernel table; empty: the best this CPU runs
+  uint32_t threads = 0;  // 0: the fast physical cores within the cgroup's quota
+  std::string isa;       // kernel table; empty: the best this CPU runs
   KvType kv_type = KvType::kF16;
-  uint32_t prefill_chunk = 512; // tokens of prompt per step at most
-  uint32_t context = 0;         // tokens per sequence; 0: the model's, or what memory allows
-  uint32_t max_sequences = 32;  // running at once
-  uint64_t kv_bytes = 0;        // size of the KV pool; 0: one full context, or what memory allows
+  uint32_t prefill_chunk = 512;  // tokens of prompt per step at most
+  uint32_t context = 0;          // tokens per sequence; 0: the model's, or what memory allows
+  uint32_t max_sequences = 32;   // running at once
+  uint64_t kv_bytes = 0;         // size of the KV pool; 0: one full context, more for many sequences, as memory allows
   bool prefix_cache = true;
   std::string dump_ops;
   std::function<void(const std::string& op, std::span<const float> values, uint32_t width)> on_dump;
@@ -36,18 +36,21 @@ struct ModelInfo {
   std::string name, architecture, quantization;
   uint64_t file_bytes = 0, parameters = 0;
   uint32_t layers = 0, vocab = 0, trained_context = 0;
-  uint32_t context = 0;          // that this engine serves
-  std::string chat_template;     // source; empty if the file has none
+  uint32_t context = 0;       // that this engine serves
+  std::string context_note;   // why it is not what the model was trained for; empty if it is
+  std::string chat_template;  // source; empty if the file has none
   SamplingParams default_sampling;
-  std::string backend;           // "cpu avx512, 2 threads"
+  std::string backend;  // "cpu avx512, 2 threads"
   uint64_t kv_bytes = 0;
 };
 
-// One request's answer. Dropping it cancels the request.
+// One request's answer. Dropping it cancels the request; once it is gone, on_prompt_logits is not called any more (so
+// that function must not drop it). It may outlive the engine, whose end cancels it. What is not read yet is kept as one
+// event, so a stream's memory is bounded by the context.
 class TokenStream {
  public:
   virtual ~TokenStream() = default;
-  // Blocks until there is something new; after an event with finish != kNone nothing follows.
+  // Blocks until there is something new; after an event with finish != kNone only the same finish follows.
   virtual TokenEvent next() = 0;
   // Ends the answer within one step, at any time, from any thread.
   virtual void cancel() = 0;
@@ -58,11 +61,13 @@ class TokenStream {
 class Engine {
  public:
   // Opens the GGUF file, builds the model's graph, repacks the weights and starts the loop.
+  // Errors: those of the file, the model and the tokenizer; kInvalidArgument names an option out of range;
+  // kResourceExhausted if weights or the wanted context don't fit the memory.
   static Result<std::unique_ptr<Engine>> load(const std::filesystem::path& path, const EngineOptions& options);
   ~Engine();  // cancels what runs
 
   // Errors: kInvalidArgument (empty prompt, ids outside the vocabulary, parameters out of range, a prompt longer than
-  // the context: with both counts).
+  // the context: with both counts), kResourceExhausted (too many requests wait).
   Result<std::unique_ptr<TokenStream>> submit(Request request);
 
   const Tokenizer& tokenizer() const;

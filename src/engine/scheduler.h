@@ -23,6 +23,9 @@ struct SchedulerOptions {
   uint32_t prefill_chunk = 512;  // prompt tokens per step at most
   uint32_t max_sequences = 32;   // running at once; also how many decode tokens a step has at most
   bool prefix_cache = true;
+
+  // Most tokens a step may have.
+  uint32_t max_batch_tokens() const { return prefill_chunk + max_sequences; }
 };
 
 // One row of logits of a step.
@@ -45,9 +48,6 @@ class Scheduler {
   ~Scheduler();
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
-
-  // Most tokens a step may have.
-  uint32_t max_batch_tokens() const { return options_.prefill_chunk + options_.max_sequences; }
 
   // The sequence waits from now on; it must have tokens, fit the pool and stay where it is until it is removed.
   void add(Sequence* sequence);

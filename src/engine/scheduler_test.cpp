@@ -39,7 +39,7 @@ std::unique_ptr<Sequence> make_sequence(uint64_t arrival, Tokens prompt) {
 class World {
  public:
   explicit World(const SchedulerOptions& options)
-      : options_(options), scheduler(options), backend_(options.pages, 2, scheduler.max_batch_tokens()) {}
+      : options_(options), scheduler(options), backend_(options.pages, 2, options.max_batch_tokens()) {}
 
   void submit(Tokens prompt, uint32_t length, bool use_cache = true, bool all_logits = false) {
     auto sequence = make_sequence(++arrivals_, std::move(prompt));
@@ -114,7 +114,7 @@ class World {
       }
     }
     ASSERT_LE(prefill, options_.prefill_chunk);
-    ASSERT_LE(step.batch.tokens.size(), scheduler.max_batch_tokens());
+    ASSERT_LE(step.batch.tokens.size(), options_.max_batch_tokens());
     ASSERT_LE(step.sequences.size(), options_.max_sequences);
   }
 

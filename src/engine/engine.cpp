@@ -1,0 +1,120 @@
+#include "engine/engine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/cpu_topology.h"
+#include "base/format_units.h"
+#include "base/memory_info.h"
+#include "engine/engine_loop.h"
+#include "engine/kv_plan.h"
+#include "engine/model_info.h"
+#include "models/model.h"
+
+namespace ingle {
+namespace {
+
+constexpr uint32_t kMaxThreads = 1024;
+constexpr uint32_t kMaxSequences = 4096;
+constexpr uint32_t kMaxPrefillChunk = 65536;
+
+Status check_range(const char* option, uint32_t value, uint32_t min, uint32_t max) {
+  if (value >= min && value <= max) return {};
+  return Error{ErrorCode::kInvalidArgument, fmt::format("{} is {}", option, value),
+               fmt::format("it must be from {} to {}", min, max)};
+}
+
+Status validate(const EngineOptions& options) {
+  RETURN_IF_ERROR(check_range("threads", options.threads, 0, kMaxThreads));
+  RETURN_IF_ERROR(check_range("prefill_chunk", options.prefill_chunk, 1, kMaxPrefillChunk));
+  return check_range("max_sequences", options.max_sequences, 1, kMaxSequences);
+}
+
+// Memory left once the weights are loaded; they take about the file's size. Error: they can't fit.
+Result<uint64_t> memory_after_weights(uint64_t file_bytes) {
+  const MemoryInfo memory = memory_info();
+  if (memory.total_bytes == 0) return std::numeric_limits<uint64_t>::max();
+  if (file_bytes > memory.total_bytes) {
+    return Error{ErrorCode::kResourceExhausted,
+                 fmt::format("the model's weights take {}, more than the {} of memory there are",
+                             format_bytes(file_bytes), format_bytes(memory.total_bytes)),
+                 "take a smaller model or a smaller quantisation of it"};
+  }
+  return memory.available_bytes - std::min(memory.available_bytes, file_bytes);
+}
+
+}  // namespace
+
+class Engine::Impl {
+ public:
+  static Result<std::unique_ptr<Impl>> load(const std::filesystem::path& path, const EngineOptions& options);
+
+  ModelInfo info;
+  std::unique_ptr<Tokenizer> tokenizer;
+  std::unique_ptr<Model> model;  // its graph is the backend's
+  std::unique_ptr<EngineLoop> loop;
+};
+
+Result<std::unique_ptr<Engine::Impl>> Engine::Impl::load(const std::filesystem::path& path,
+                                                         const EngineOptions& options) {
+  RETURN_IF_ERROR(validate(options));
+  ASSIGN_OR_RETURN(const GgufFile file, GgufFile::open(path));
+  auto impl = std::make_unique<Impl>();
+  ModelInfo& info = impl->info;
+  ASSIGN_OR_RETURN(info, model_info(file));
+  ASSIGN_OR_RETURN(impl->model, build_model(file));
+  const Graph& graph = impl->model->graph;
+  info.layers = impl->model->layers;
+  info.vocab = graph.vocab();
+  info.trained_context = impl->model->context_length;
+  ASSIGN_OR_RETURN(impl->tokenizer, Tokenizer::from_gguf(file));
+
+  ASSIGN_OR_RETURN(const uint64_t free_bytes, memory_after_weights(file.size_bytes()));
+  ASSIGN_OR_RETURN(const KvPlan plan, plan_kv({.page_bytes = kv_page_bytes(graph, options.kv_type),
+                                               .trained_context = info.trained_context,
+                                               .wanted_context = options.context,
+                                               .max_sequences = options.max_sequences,
+                                               .wanted_kv_bytes = options.kv_bytes,
+                                               .free_bytes = free_bytes}));
+  info.context = plan.context;
+  info.context_note = plan.note;
+
+  const EngineLoopOptions loop_options = {.vocab = info.vocab,
+                                          .context = plan.context,
+                                          .scheduler = {.pages = plan.pages,
+                                                        .prefill_chunk = std::min(options.prefill_chunk, plan.context),
+                                                        .max_sequences = options.max_sequences,
+                                                        .prefix_cache = options.prefix_cache}};
+  ASSIGN_OR_RETURN(std::unique_ptr<Backend> backend,
+                   make_cpu_backend(graph, {.threads = options.threads > 0 ? options.threads : default_threads(),
+                                            .isa = options.isa,
+                                            .kv_type = options.kv_type,
+                                            .pages = plan.pages,
+                                            .max_batch_tokens = loop_options.scheduler.max_batch_tokens(),
+                                            .dump_ops = options.dump_ops,
+                                            .on_dump = options.on_dump,
+                                            .on_progress = options.on_progress}));
+  info.backend = backend->description();
+  info.kv_bytes = uint64_t{plan.pages} * backend->page_bytes();
+  impl->loop = std::make_unique<EngineLoop>(loop_options, std::move(backend), *impl->tokenizer);
+  return impl;
+}
+
+Result<std::unique_ptr<Engine>> Engine::load(const std::filesystem::path& path, const EngineOptions& options) {
+  ASSIGN_OR_RETURN(std::unique_ptr<Impl> impl, Impl::load(path, options));
+  return std::unique_ptr<Engine>(new Engine(std::move(impl)));
+}
+
+Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Engine::~Engine() = default;
+
+Result<std::unique_ptr<TokenStream>> Engine::submit(Request request) { return impl_->loop->submit(std::move(request)); }
+
+const Tokenizer& Engine::tokenizer() const { return *impl_->tokenizer; }
+
+const ModelInfo& Engine::info() const { return impl_->info; }
+
+}  // namespace ingle

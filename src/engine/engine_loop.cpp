@@ -1,0 +1,260 @@
+#include "engine/engine_loop.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "base/thread_pool.h"
+
+namespace ingle {
+namespace {
+
+class Stream final : public TokenStream {
+ public:
+  explicit Stream(std::shared_ptr<Mailbox> mailbox) : mailbox_(std::move(mailbox)) {}
+  ~Stream() override { mailbox_->close(); }
+  TokenEvent next() override { return mailbox_->take(); }
+  void cancel() override { mailbox_->cancel(); }
+  RequestStats stats() const override { return mailbox_->stats(); }
+
+ private:
+  const std::shared_ptr<Mailbox> mailbox_;
+};
+
+Error invalid(std::string message, std::string remedy = "") {
+  return {ErrorCode::kInvalidArgument, std::move(message), std::move(remedy)};
+}
+
+TokenEvent end_event(FinishReason finish) {
+  TokenEvent event;
+  event.finish = finish;
+  return event;
+}
+
+double milliseconds(std::chrono::steady_clock::duration duration) {
+  return std::chrono::duration<double, std::milli>(duration).count();
+}
+
+}  // namespace
+
+EngineLoop::Active::Active(const Tokenizer& tokenizer, Request given)
+    : request(std::move(given)), detokenizer(tokenizer), stops(request.stop) {
+  sequence.tokens = std::move(request.prompt);
+  sequence.prompt_tokens = sequence.length();
+  sequence.all_prompt_logits = request.on_prompt_logits != nullptr;
+  sequence.use_prefix_cache = request.use_prefix_cache && !sequence.all_prompt_logits;
+}
+
+EngineLoop::EngineLoop(const EngineLoopOptions& options, std::unique_ptr<Backend> backend, const Tokenizer& tokenizer)
+    : options_(options),
+      backend_(std::move(backend)),
+      tokenizer_(tokenizer),
+      eog_(tokenizer.eog_tokens()),
+      scheduler_(options.scheduler),
+      sampler_(options.vocab) {
+  CHECK(options.context >= 1 && options.context <= uint64_t{options.scheduler.pages} * kPageTokens);
+  thread_ = std::thread([this] { run(); });
+}
+
+EngineLoop::~EngineLoop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+    for (const auto& active : inbox_) active->mailbox->cancel();
+  }
+  wake_.notify_all();
+  thread_.join();
+}
+
+Status EngineLoop::validate(const Request& request) const {
+  if (request.prompt.empty()) return invalid("the prompt has no tokens");
+  if (request.prompt.size() > options_.context) {
+    return invalid(
+        fmt::format("the prompt has {} tokens, the context holds {}", request.prompt.size(), options_.context),
+        "shorten the prompt or load the model with a longer context");
+  }
+  for (size_t i = 0; i < request.prompt.size(); i++) {
+    const TokenId id = request.prompt[i];
+    if (id >= 0 && static_cast<uint32_t>(id) < options_.vocab) continue;
+    return invalid(fmt::format("token {} of the prompt is {}, outside the vocabulary of {}", i, id, options_.vocab));
+  }
+  RETURN_IF_ERROR(request.sampling.validate());
+  for (const auto& [id, bias] : request.sampling.logit_bias) {
+    if (id >= 0 && static_cast<uint32_t>(id) < options_.vocab) continue;
+    return invalid(fmt::format("logit_bias names token {}, outside the vocabulary of {}", id, options_.vocab));
+  }
+  if (request.max_tokens > 0 && request.min_tokens > request.max_tokens) {
+    return invalid(fmt::format("min_tokens is {}, more than max_tokens, {}", request.min_tokens, request.max_tokens));
+  }
+  if (request.top_logprobs > kMaxTopLogprobs) {
+    return invalid(fmt::format("top_logprobs is {}", request.top_logprobs),
+                   fmt::format("it must be at most {}", kMaxTopLogprobs));
+  }
+  if (request.stop.size() > kMaxStopStrings) {
+    return invalid(fmt::format("there are {} stop strings", request.stop.size()),
+                   fmt::format("{} are allowed", kMaxStopStrings));
+  }
+  for (const std::string& stop : request.stop) {
+    if (stop.size() > kMaxStopBytes) {
+      return invalid(fmt::format("a stop string has {} bytes", stop.size()),
+                     fmt::format("{} are allowed", kMaxStopBytes));
+    }
+  }
+  return {};
+}
+
+Result<std::unique_ptr<TokenStream>> EngineLoop::submit(Request request) {
+  RETURN_IF_ERROR(validate(request));
+  auto active = std::make_unique<Active>(tokenizer_, std::move(request));
+  // The last token needs no place in the context, but an answer that is cut there would be longer than it.
+  const uint32_t room = std::max(options_.context - active->sequence.prompt_tokens, 1u);
+  active->limit = active->request.max_tokens == 0 ? room : std::min(active->request.max_tokens, room);
+  auto stream = std::make_unique<Stream>(active->mailbox);
+  {
+    const std::lock_guard lock(mutex_);
+    if (unfinished_ >= options_.scheduler.max_sequences + kMaxWaiting) {
+      return Error{ErrorCode::kResourceExhausted, fmt::format("{} requests are waiting already", kMaxWaiting),
+                   "try again later"};
+    }
+    unfinished_++;
+    active->sequence.arrival = ++arrivals_;
+    inbox_.push_back(std::move(active));
+  }
+  wake_.notify_one();
+  return std::unique_ptr<TokenStream>(std::move(stream));
+}
+
+void EngineLoop::run() {
+  set_default_float_environment();
+  while (take_requests()) {
+    drop_cancelled();
+    run_step();
+  }
+  while (!active_.empty()) finish(*active_.back(), end_event(FinishReason::kCancelled));
+}
+
+// Waits for requests if there is nothing else to do. False when the engine ends.
+bool EngineLoop::take_requests() {
+  std::vector<std::unique_ptr<Active>> arrived;
+  bool stop;
+  {
+    std::unique_lock lock(mutex_);
+    if (scheduler_.idle()) wake_.wait(lock, [this] { return stop_ || !inbox_.empty(); });
+    arrived.swap(inbox_);
+    stop = stop_;
+  }
+  for (auto& active : arrived) {
+    scheduler_.add(&active->sequence);
+    active_.push_back(std::move(active));
+  }
+  return !stop;
+}
+
+void EngineLoop::drop_cancelled() {
+  for (size_t i = active_.size(); i-- > 0;) {
+    if (active_[i]->mailbox->cancelled()) finish(*active_[i], end_event(FinishReason::kCancelled));
+  }
+}
+
+void EngineLoop::run_step() {
+  const Step& step = scheduler_.next();
+  if (step.batch.tokens.empty()) return;
+  const Clock::time_point now = Clock::now();
+  for (const Sequence* sequence : step.sequences) {
+    Active& active = find(sequence);
+    if (active.started == Clock::time_point{}) active.started = now;
+  }
+  picked_.clear();
+  backend_->execute(step.batch, [&](uint32_t first, uint32_t rows, const float* logits) {
+    for (uint32_t r = 0; r < rows; r++) {
+      pick_row(step.rows[first + r], {logits + size_t{r} * options_.vocab, options_.vocab});
+    }
+  });
+  scheduler_.commit();
+  for (Picked& picked : picked_) deliver(picked);
+}
+
+void EngineLoop::pick_row(const OutputRow& row, std::span<const float> logits) {
+  Active& active = find(row.sequence);
+  if (row.deliver) {
+    active.mailbox->call([&] { active.request.on_prompt_logits(row.position, logits); });
+  }
+  if (!row.sample) return;
+  const Request& request = active.request;
+  const bool keep_going = request.ignore_eos || active.generated < request.min_tokens;
+  Picked picked{.active = &active, .token = kNoToken, .logprobs = {}};
+  picked.token =
+      sampler_.pick(logits, request.sampling,
+                    {.history = row.sequence->tokens,
+                     .position = row.position + 1,
+                     .choice = request.choice,
+                     .suppressed = keep_going ? std::span<const TokenId>(eog_) : std::span<const TokenId>()});
+  if (picked.token.ok() && (request.logprobs || request.top_logprobs > 0)) {
+    picked.logprobs = sampler_.logprobs(logits, *picked.token, request.top_logprobs);
+  }
+  picked_.push_back(std::move(picked));
+}
+
+void EngineLoop::deliver(Picked& picked) {
+  Active& active = *picked.active;
+  if (!picked.token.ok()) {
+    TokenEvent event = end_event(FinishReason::kError);
+    event.error = picked.token.error();
+    return finish(active, std::move(event));
+  }
+  const TokenId token = *picked.token;
+  active.last_token = Clock::now();
+  if (active.generated++ == 0) active.first_token = active.last_token;
+  scheduler_.append(&active.sequence, token);
+
+  TokenEvent event;
+  event.tokens.push_back(token);
+  if (active.request.logprobs || active.request.top_logprobs > 0) {
+    event.logprobs.push_back(picked.logprobs.token);
+    event.top_logprobs.push_back(std::move(picked.logprobs.top));
+  }
+  const bool ends = tokenizer_.is_eog(token);
+  if (!ends) event.text = active.stops.push(active.detokenizer.push(token));
+  if (ends || active.stops.match()) {
+    event.finish = FinishReason::kStop;
+  } else if (active.generated >= active.limit) {
+    event.finish = FinishReason::kLength;
+  }
+  if (event.finish == FinishReason::kNone) {
+    active.mailbox->post(std::move(event));
+  } else {
+    finish(active, std::move(event));
+  }
+}
+
+// Ends a request with its last event; what was held back of the text comes with it.
+void EngineLoop::finish(Active& active, TokenEvent last) {
+  if (!active.stops.match()) {
+    last.text += active.stops.push(active.detokenizer.finish());
+    last.text += active.stops.finish();
+  }
+  scheduler_.remove(&active.sequence);
+  RequestStats stats;
+  stats.prompt_tokens = active.sequence.prompt_tokens;
+  stats.cached_tokens = active.sequence.cached_tokens;
+  stats.generated_tokens = active.generated;
+  if (active.generated > 0) {
+    stats.prompt_ms = milliseconds(active.first_token - active.started);
+    stats.generation_ms = milliseconds(active.last_token - active.first_token);
+  }
+  active.mailbox->post_last(std::move(last), stats);
+  std::erase_if(active_, [&](const auto& a) { return a.get() == &active; });
+  const std::lock_guard lock(mutex_);
+  unfinished_--;
+}
+
+EngineLoop::Active& EngineLoop::find(const Sequence* sequence) {
+  const auto found = std::lower_bound(active_.begin(), active_.end(), sequence->arrival,
+                                      [](const auto& a, uint64_t arrival) { return a->sequence.arrival < arrival; });
+  CHECK(found != active_.end() && &(*found)->sequence == sequence);
+  return **found;
+}
+
+}  // namespace ingle

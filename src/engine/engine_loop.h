@@ -1,0 +1,98 @@
+// The thread that runs batched steps for one model: takes requests in, schedules, executes, picks tokens, streams text
+// out. Owned by the Engine; submit() from any thread, everything else in here happens on the loop's thread.
+// A request that fails ends alone. Cancelled requests give their pages back before the next step.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "backend/backend.h"
+#include "engine/engine.h"
+#include "engine/mailbox.h"
+#include "engine/sampler.h"
+#include "engine/scheduler.h"
+#include "text/detokenizer.h"
+#include "text/stop_strings.h"
+#include "text/tokenizer.h"
+
+namespace ingle {
+
+inline constexpr uint32_t kMaxWaiting = 4096;  // requests
+inline constexpr uint32_t kMaxTopLogprobs = 64;
+inline constexpr uint32_t kMaxStopStrings = 64;
+inline constexpr size_t kMaxStopBytes = 4096;  // of one stop string
+
+struct EngineLoopOptions {
+  uint32_t vocab = 0;    // width of the logits, rows of the embedding
+  uint32_t context = 0;  // tokens per sequence at most; the scheduler's pages hold it
+  SchedulerOptions scheduler;
+};
+
+class EngineLoop {
+ public:
+  // The tokenizer outlives the loop. The backend has the scheduler's pages and takes its max_batch_tokens().
+  EngineLoop(const EngineLoopOptions& options, std::unique_ptr<Backend> backend, const Tokenizer& tokenizer);
+  ~EngineLoop();
+  EngineLoop(const EngineLoop&) = delete;
+  EngineLoop& operator=(const EngineLoop&) = delete;
+
+  // As Engine::submit.
+  Result<std::unique_ptr<TokenStream>> submit(Request request);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  // A request on its way.
+  struct Active {
+    Active(const Tokenizer& tokenizer, Request given);
+
+    Request request;  // but for the prompt
+    Sequence sequence;
+    Detokenizer detokenizer;
+    StopStrings stops;
+    std::shared_ptr<Mailbox> mailbox = std::make_shared<Mailbox>();
+    uint32_t limit = 0;  // tokens generated at most
+    uint32_t generated = 0;
+    Clock::time_point started{}, first_token{}, last_token{};
+  };
+  // What was picked from a row of the step.
+  struct Picked {
+    Active* active = nullptr;
+    Result<TokenId> token = kNoToken;
+    Sampler::Logprobs logprobs;
+  };
+
+  Status validate(const Request& request) const;
+  void run();
+  bool take_requests();
+  void drop_cancelled();
+  void run_step();
+  void pick_row(const OutputRow& row, std::span<const float> logits);
+  void deliver(Picked& picked);
+  void finish(Active& active, TokenEvent last);
+  Active& find(const Sequence* sequence);
+
+  const EngineLoopOptions options_;
+  const std::unique_ptr<Backend> backend_;
+  const Tokenizer& tokenizer_;
+  const std::vector<TokenId> eog_;
+  Scheduler scheduler_;
+  Sampler sampler_;
+  std::vector<std::unique_ptr<Active>> active_;  // by arrival
+  std::vector<Picked> picked_;                   // in this step
+
+  std::mutex mutex_;  // of what follows
+  std::condition_variable wake_;
+  std::vector<std::unique_ptr<Active>> inbox_;
+  uint64_t arrivals_ = 0;
+  uint32_t unfinished_ = 0;  // in the inbox or active
+  bool stop_ = false;
+
+  std::thread thread_;  // last: it uses all the others
+};
+
+}  // namespace ingle

@@ -1,0 +1,413 @@
+#include "engine/engine_loop.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cmath>
+#include <future>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "engine/toy_backend_test.h"
+
+namespace ingle {
+namespace {
+
+using Tokens = std::vector<TokenId>;
+
+// 0 is <eos>, the others are letters.
+constexpr uint32_t kVocab = 27;
+constexpr TokenId kEos = 0;
+
+std::unique_ptr<Tokenizer> letters() {
+  Vocabulary vocabulary;
+  vocabulary.pre = "gpt-2";
+  vocabulary.tokens.push_back("<eos>");
+  vocabulary.types.push_back(TokenType::kControl);
+  for (char letter = 'a'; letter <= 'z'; letter++) {
+    vocabulary.tokens.emplace_back(1, letter);
+    vocabulary.types.push_back(TokenType::kNormal);
+  }
+  vocabulary.eos = kEos;
+  vocabulary.add_bos = false;
+  Result<std::unique_ptr<Tokenizer>> tokenizer = Tokenizer::create(std::move(vocabulary));
+  EXPECT_TRUE(tokenizer.ok()) << tokenizer.error().to_string();
+  return std::move(tokenizer).value();
+}
+
+// An engine over the toy model.
+class World {
+ public:
+  explicit World(EngineLoopOptions options = {.vocab = kVocab, .context = 1024, .scheduler = {.pages = 64}}) {
+    auto toy = std::make_unique<ToyBackend>(options.scheduler.pages, kVocab, options.scheduler.max_batch_tokens());
+    backend = toy.get();
+    backend->on_logits = [this](uint64_t state, std::vector<float>& logits) {
+      if (on_logits) on_logits(state, logits);
+    };
+    backend->on_step = [this] {
+      if (on_step) on_step();
+    };
+    loop = std::make_unique<EngineLoop>(options, std::move(toy), *tokenizer);
+  }
+
+  std::unique_ptr<TokenStream> submit(Request request) {
+    Result<std::unique_ptr<TokenStream>> stream = loop->submit(std::move(request));
+    EXPECT_TRUE(stream.ok()) << stream.error().to_string();
+    return std::move(stream).value();
+  }
+  TokenEvent answer(Request request) { return read(*submit(std::move(request))); }
+  std::string refusal(Request request) {
+    const auto result = loop->submit(std::move(request));
+    return result.ok() ? "" : result.error().to_string();
+  }
+
+  // All events as one.
+  static TokenEvent read(TokenStream& stream) {
+    TokenEvent all;
+    while (all.finish == FinishReason::kNone) {
+      TokenEvent event = stream.next();
+      all.tokens.insert(all.tokens.end(), event.tokens.begin(), event.tokens.end());
+      all.logprobs.insert(all.logprobs.end(), event.logprobs.begin(), event.logprobs.end());
+      all.top_logprobs.insert(all.top_logprobs.end(), event.top_logprobs.begin(), event.top_logprobs.end());
+      all.text += event.text;
+      all.finish = event.finish;
+      all.error = event.error;
+    }
+    return all;
+  }
+
+  const std::unique_ptr<Tokenizer> tokenizer = letters();
+  std::function<void(uint64_t, std::vector<float>&)> on_logits;  // set before the first request
+  std::function<void()> on_step;
+  ToyBackend* backend = nullptr;
+  std::unique_ptr<EngineLoop> loop;
+};
+
+Request greedy(Tokens prompt, uint32_t max_tokens) {
+  Request request;
+  request.prompt = std::move(prompt);
+  request.max_tokens = max_tokens;
+  request.sampling.temperature = 0;
+  return request;
+}
+
+// What the toy model answers greedily, computed without an engine.
+Tokens expected_answer(const Tokens& prompt, size_t count, bool ignore_eos) {
+  Tokens tokens = prompt;
+  while (tokens.size() < prompt.size() + count) {
+    std::vector<float> logits = toy_logits(toy_state(tokens), kVocab);
+    if (ignore_eos) logits[kEos] = -1e30f;
+    tokens.push_back(static_cast<TokenId>(std::max_element(logits.begin(), logits.end()) - logits.begin()));
+    if (tokens.back() == kEos) break;
+  }
+  return {tokens.begin() + prompt.size(), tokens.end()};
+}
+
+std::string as_text(const Tokens& tokens) {
+  std::string text;
+  for (const TokenId id : tokens) {
+    if (id != kEos) text += static_cast<char>('a' + id - 1);
+  }
+  return text;
+}
+
+TEST(EngineLoop, AnswersAsTheModelSays) {
+  World world;
+  for (TokenId first = 1; first < 20; first++) {
+    const Tokens prompt = {first, 5, 6};
+    const TokenEvent answer = world.answer(greedy(prompt, 100));
+    const Tokens expected = expected_answer(prompt, 100, false);
+    EXPECT_EQ(answer.tokens, expected);
+    EXPECT_EQ(answer.text, as_text(expected));
+    EXPECT_EQ(answer.finish, expected.back() == kEos ? FinishReason::kStop : FinishReason::kLength);
+  }
+}
+
+TEST(EngineLoop, MinTokensAndIgnoreEosKeepTheEndAway) {
+  World world;
+  Request request = greedy({3, 4}, 200);
+  request.ignore_eos = true;
+  EXPECT_EQ(world.answer(request).tokens, expected_answer({3, 4}, 200, true));
+  request.ignore_eos = false;
+  request.min_tokens = 150;
+  const TokenEvent answer = world.answer(request);
+  EXPECT_GE(answer.tokens.size(), 150u);
+  EXPECT_EQ(std::count(answer.tokens.begin(), answer.tokens.begin() + 150, kEos), 0);
+}
+
+TEST(EngineLoop, StopStringsEndTheAnswerAndAreCutOff) {
+  World world;
+  Request request = greedy({7}, 50);
+  request.ignore_eos = true;
+  const std::string full = world.answer(request).text;
+  ASSERT_EQ(full.size(), 50u);
+  const std::string stop = full.substr(20, 3);
+  request.stop = {"", "nothing of the kind", stop};
+  const TokenEvent answer = world.answer(request);
+  EXPECT_EQ(answer.text, full.substr(0, full.find(stop)));
+  EXPECT_EQ(answer.finish, FinishReason::kStop);
+  EXPECT_EQ(answer.tokens.size(), full.find(stop) + 3);
+  // A stop string that has only begun is shown in the end.
+  request.stop = {full.substr(47) + "!"};
+  EXPECT_EQ(world.answer(request).text, full);
+}
+
+TEST(EngineLoop, AnswersEndWhereTheContextDoes) {
+  World world({.vocab = kVocab, .context = 100, .scheduler = {.pages = 4}});
+  Request request = greedy(Tokens(90, 1), 0);
+  request.ignore_eos = true;
+  TokenEvent answer = world.answer(request);
+  EXPECT_EQ(answer.tokens.size(), 10u);
+  EXPECT_EQ(answer.finish, FinishReason::kLength);
+  request.prompt.assign(100, 1);
+  EXPECT_EQ(world.answer(request).tokens.size(), 1u);
+  request.prompt.assign(101, 1);
+  EXPECT_THAT(world.refusal(request), testing::HasSubstr("the prompt has 101 tokens, the context holds 100"));
+}
+
+TEST(EngineLoop, RefusesWhatItCanNotDo) {
+  World world;
+  const auto refusal = [&](auto change) {
+    Request request = greedy({1, 2}, 5);
+    change(request);
+    return world.refusal(request);
+  };
+  EXPECT_EQ(refusal([](Request&) {}), "");
+  EXPECT_THAT(refusal([](Request& r) { r.prompt.clear(); }), testing::HasSubstr("no tokens"));
+  EXPECT_THAT(refusal([](Request& r) { r.prompt[1] = kVocab; }), testing::HasSubstr("token 1 of the prompt is 27"));
+  EXPECT_THAT(refusal([](Request& r) { r.prompt[0] = -1; }), testing::HasSubstr("token 0 of the prompt is -1"));
+  EXPECT_THAT(refusal([](Request& r) { r.sampling.top_p = 2; }), testing::HasSubstr("top_p is 2"));
+  EXPECT_THAT(refusal([](Request& r) { r.sampling.logit_bias[99] = 1; }), testing::HasSubstr("token 99"));
+  EXPECT_THAT(refusal([](Request& r) { r.min_tokens = 6; }), testing::HasSubstr("min_tokens is 6"));
+  EXPECT_THAT(refusal([](Request& r) { r.top_logprobs = 1000; }), testing::HasSubstr("top_logprobs is 1000"));
+  EXPECT_THAT(refusal([](Request& r) { r.stop.resize(1000); }), testing::HasSubstr("1000 stop strings"));
+  EXPECT_THAT(refusal([](Request& r) { r.stop = {std::string(100000, 'x')}; }), testing::HasSubstr("100000 bytes"));
+}
+
+TEST(EngineLoop, LogprobsComeWithTheTokens) {
+  World world;
+  Request request = greedy({9, 9}, 20);
+  request.ignore_eos = true;
+  request.logprobs = true;
+  request.top_logprobs = 3;
+  const TokenEvent answer = world.answer(request);
+  ASSERT_EQ(answer.logprobs.size(), 20u);
+  ASSERT_EQ(answer.top_logprobs.size(), 20u);
+  Tokens tokens = request.prompt;
+  for (size_t i = 0; i < 20; i++) {
+    const std::vector<float> logits = toy_logits(toy_state(tokens), kVocab);
+    double total = 0;
+    for (const float logit : logits) total += std::exp(static_cast<double>(logit));
+    EXPECT_FLOAT_EQ(answer.logprobs[i], static_cast<float>(logits[answer.tokens[i]] - std::log(total)));
+    ASSERT_EQ(answer.top_logprobs[i].size(), 3u);
+    EXPECT_GE(answer.top_logprobs[i][0].second, answer.logprobs[i]);
+    tokens.push_back(answer.tokens[i]);
+  }
+}
+
+TEST(EngineLoop, PromptLogitsComeInOrderAndOnce) {
+  World world({.vocab = kVocab, .context = 1024, .scheduler = {.pages = 64, .prefill_chunk = 7}});
+  const Tokens prompt = {1, 5, 2, 8, 3, 3, 3, 9, 1, 1, 1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 1, 1, 1};
+  world.answer(greedy(prompt, 1));
+  uint32_t next = 0;
+  Request request = greedy(prompt, 3);
+  request.on_prompt_logits = [&](uint32_t position, std::span<const float> logits) {
+    EXPECT_EQ(position, next++);
+    EXPECT_THAT(logits, testing::ElementsAreArray(toy_logits(toy_state(std::span(prompt).first(next)), kVocab)));
+  };
+  const auto stream = world.submit(std::move(request));
+  World::read(*stream);
+  EXPECT_EQ(next, prompt.size());
+  EXPECT_EQ(stream->stats().cached_tokens, 0u);
+}
+
+TEST(EngineLoop, StatsCountWhatHappened) {
+  World world;
+  Request request = greedy(Tokens(100, 2), 10);
+  request.ignore_eos = true;
+  auto stream = world.submit(request);
+  World::read(*stream);
+  EXPECT_EQ(stream->stats().prompt_tokens, 100u);
+  EXPECT_EQ(stream->stats().generated_tokens, 10u);
+  EXPECT_EQ(stream->stats().cached_tokens, 0u);
+  EXPECT_GT(stream->stats().prompt_ms, 0);
+  EXPECT_GT(stream->stats().generation_ms, 0);
+  const uint64_t computed = world.backend->computed_tokens;
+  stream = world.submit(request);
+  World::read(*stream);
+  EXPECT_EQ(stream->stats().cached_tokens, 96u);
+  EXPECT_EQ(world.backend->computed_tokens - computed, 4u + 9u);
+}
+
+TEST(EngineLoop, LogitsThatAreNotFiniteEndOneRequestAlone) {
+  World world;
+  const Tokens bad_prompt = {1, 2, 3};
+  const uint64_t bad_state = toy_state(bad_prompt);
+  world.on_logits = [&](uint64_t state, std::vector<float>& logits) {
+    if (state == bad_state) logits[13] = NAN;
+  };
+  Request good = greedy({4, 5, 6}, 200);
+  good.ignore_eos = true;
+  const auto other = world.submit(good);
+  const TokenEvent answer = world.answer(greedy(bad_prompt, 20));
+  EXPECT_EQ(answer.finish, FinishReason::kError);
+  ASSERT_TRUE(answer.error.has_value());
+  EXPECT_THAT(answer.error->message, testing::HasSubstr("not finite"));
+  EXPECT_EQ(World::read(*other).tokens, expected_answer({4, 5, 6}, 200, true));
+}
+
+TEST(EngineLoop, CancellingEndsTheAnswerWithinOneStep) {
+  World world;
+  std::promise<void> release;
+  std::shared_future<void> released = release.get_future().share();
+  std::atomic<bool> hold{true};
+  world.on_step = [&] {
+    if (hold) released.wait();
+  };
+  const auto stream = world.submit(greedy({1}, 0));
+  stream->cancel();
+  hold = false;
+  release.set_value();
+  const TokenEvent answer = World::read(*stream);
+  EXPECT_EQ(answer.finish, FinishReason::kCancelled);
+  EXPECT_LE(world.backend->steps, 1u);
+  EXPECT_EQ(stream->next().finish, FinishReason::kCancelled) << "asking again does not block";
+}
+
+TEST(EngineLoop, WaitingRequestsCanBeCancelled) {
+  World world({.vocab = kVocab, .context = 64, .scheduler = {.pages = 2, .max_sequences = 1}});
+  std::promise<void> release;
+  std::shared_future<void> released = release.get_future().share();
+  world.on_step = [&] { released.wait(); };
+  Request request = greedy({1}, 60);
+  request.ignore_eos = true;
+  const auto first = world.submit(request), second = world.submit(request), third = world.submit(request);
+  second->cancel();
+  release.set_value();
+  EXPECT_EQ(World::read(*second).finish, FinishReason::kCancelled);
+  EXPECT_EQ(second->stats().generated_tokens, 0u);
+  EXPECT_EQ(World::read(*first).tokens.size(), 60u);
+  EXPECT_EQ(World::read(*third).tokens.size(), 60u);
+}
+
+TEST(EngineLoop, ADroppedStreamCallsNothingAnyMore) {
+  World world;
+  for (int round = 0; round < 50; round++) {
+    auto alive = std::make_shared<std::atomic<bool>>(true);
+    Request request = greedy(Tokens(600, round % 20), 5);
+    request.on_prompt_logits = [alive](uint32_t, std::span<const float>) { EXPECT_TRUE(*alive); };
+    auto stream = world.submit(std::move(request));
+    if (round % 2 == 0) std::this_thread::sleep_for(std::chrono::microseconds(round * 20));
+    stream.reset();
+    *alive = false;
+  }
+}
+
+TEST(EngineLoop, TheEndOfTheEngineEndsItsStreams) {
+  std::vector<std::unique_ptr<TokenStream>> streams;
+  {
+    World world({.vocab = kVocab, .context = 1024, .scheduler = {.pages = 64, .max_sequences = 2}});
+    for (TokenId i = 0; i < 8; i++) {
+      Request request = greedy(Tokens(500, i), 0);
+      request.ignore_eos = true;
+      streams.push_back(world.submit(std::move(request)));
+    }
+    streams[0]->next();
+  }
+  for (const auto& stream : streams) EXPECT_EQ(World::read(*stream).finish, FinishReason::kCancelled);
+}
+
+TEST(EngineLoop, TooManyWaitingRequestsAreRefused) {
+  World world({.vocab = kVocab, .context = 64, .scheduler = {.pages = 2, .max_sequences = 1}});
+  std::promise<void> release;
+  std::shared_future<void> released = release.get_future().share();
+  world.on_step = [&] { released.wait(); };
+  std::vector<std::unique_ptr<TokenStream>> streams;
+  std::string refusal;
+  while (refusal.empty() && streams.size() < 2 * kMaxWaiting) {
+    auto stream = world.loop->submit(greedy({1}, 1));
+    if (stream.ok()) {
+      streams.push_back(std::move(stream).value());
+    } else {
+      refusal = stream.error().to_string();
+    }
+  }
+  release.set_value();
+  EXPECT_THAT(refusal, testing::HasSubstr("requests are waiting"));
+  EXPECT_EQ(streams.size(), kMaxWaiting + 1);
+  for (const auto& stream : streams) World::read(*stream);
+  EXPECT_EQ(world.refusal(greedy({1}, 1)), "");
+}
+
+// A kind of request for the comparisons below, by number.
+Request varied(uint32_t kind) {
+  std::minstd_rand random(kind + 1);
+  Request request;
+  request.prompt.assign(1 + random() % 150, static_cast<TokenId>(1 + random() % 3));
+  if (random() % 2 == 0) request.prompt[random() % request.prompt.size()] = 20;
+  request.max_tokens = static_cast<uint32_t>(1 + random() % 80);
+  request.ignore_eos = random() % 2 == 0;
+  request.sampling.seed = random() % 3;
+  request.choice = static_cast<uint32_t>(random() % 3);
+  request.sampling.temperature = random() % 3 == 0 ? 0.0f : 1.5f;
+  request.sampling.top_k = static_cast<int32_t>(random() % 3 * 10);
+  request.sampling.repeat_penalty = random() % 2 == 0 ? 1.0f : 1.2f;
+  request.use_prefix_cache = random() % 4 != 0;
+  request.logprobs = true;
+  request.top_logprobs = static_cast<uint32_t>(random() % 4);
+  return request;
+}
+
+bool same(const TokenEvent& a, const TokenEvent& b) {
+  return a.tokens == b.tokens && a.text == b.text && a.logprobs == b.logprobs && a.top_logprobs == b.top_logprobs &&
+         a.finish == b.finish;
+}
+
+// Many threads, few pages, cancellations at random: whoever is not cancelled gets what he gets alone.
+TEST(EngineLoop, EveryAnswerIsThatOfTheRequestAlone) {
+  constexpr uint32_t kThreads = 8, kRequests = 64;
+  std::vector<TokenEvent> alone;
+  for (uint32_t kind = 0; kind < kRequests; kind++) {
+    World world({.vocab = kVocab, .context = 256, .scheduler = {.pages = 8}});
+    alone.push_back(world.answer(varied(kind)));
+  }
+  for (const uint32_t chunk : {1u, 7u, 512u}) {
+    World world(
+        {.vocab = kVocab, .context = 256, .scheduler = {.pages = 40, .prefill_chunk = chunk, .max_sequences = 24}});
+    std::atomic<uint32_t> finished{0}, cancelled{0};
+    std::vector<std::thread> threads;
+    for (uint32_t thread = 0; thread < kThreads; thread++) {
+      threads.emplace_back([&, thread] {
+        std::minstd_rand random(thread + 1);
+        for (uint32_t round = 0; round < 4; round++) {
+          std::vector<std::unique_ptr<TokenStream>> streams;
+          for (uint32_t kind = thread; kind < kRequests; kind += kThreads)
+            streams.push_back(world.submit(varied(kind)));
+          for (uint32_t i = 0; i < streams.size(); i++) {
+            const bool cancel = random() % 4 == 0;
+            if (cancel && random() % 2 == 0) streams[i]->next();
+            if (cancel) {
+              if (random() % 2 == 0)
+                streams[i].reset();
+              else
+                streams[i]->cancel();
+              cancelled++;
+              continue;
+            }
+            EXPECT_TRUE(same(World::read(*streams[i]), alone[thread + i * kThreads])) << "chunk " << chunk;
+            finished++;
+          }
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(finished + cancelled, 4 * kRequests);
+    EXPECT_GT(finished, 100u);
+  }
+}
+
+}  // namespace
+}  // namespace ingle

@@ -1,0 +1,68 @@
+#include "engine/mailbox.h"
+
+#include <iterator>
+#include <utility>
+
+namespace ingle {
+namespace {
+
+template <typename T>
+void append(std::vector<T>& to, std::vector<T>& from) {
+  to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+}
+
+}  // namespace
+
+void Mailbox::post(TokenEvent event) {
+  {
+    const std::lock_guard lock(mutex_);
+    add(event);
+  }
+  arrived_.notify_all();
+}
+
+void Mailbox::post_last(TokenEvent event, const RequestStats& stats) {
+  {
+    const std::lock_guard lock(mutex_);
+    stats_ = stats;
+    end_.finish = event.finish;
+    end_.error = event.error;
+    add(event);
+  }
+  arrived_.notify_all();
+}
+
+void Mailbox::add(TokenEvent& event) {
+  append(unread_.tokens, event.tokens);
+  append(unread_.logprobs, event.logprobs);
+  append(unread_.top_logprobs, event.top_logprobs);
+  unread_.text += event.text;
+  unread_.finish = event.finish;
+  unread_.error = std::move(event.error);
+  has_unread_ = true;
+}
+
+void Mailbox::call(const std::function<void()>& callback) {
+  const std::lock_guard lock(callback_);
+  if (!cancelled()) callback();
+}
+
+TokenEvent Mailbox::take() {
+  std::unique_lock lock(mutex_);
+  arrived_.wait(lock, [this] { return has_unread_ || end_.finish != FinishReason::kNone; });
+  if (!has_unread_) return end_;
+  has_unread_ = false;
+  return std::exchange(unread_, {});
+}
+
+void Mailbox::close() {
+  cancel();
+  const std::lock_guard lock(callback_);
+}
+
+RequestStats Mailbox::stats() const {
+  const std::lock_guard lock(mutex_);
+  return stats_;
+}
+
+}  // namespace ingle
