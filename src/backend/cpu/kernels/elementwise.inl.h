@@ -51,17 +51,14 @@ struct Elementwise {
   // Of a pair (a, b): a' = fma(-b, sin, a cos), b' = fma(a, sin, b cos).
   static void rope(const float* x, const float* cos, const float* sin, uint32_t heads, uint32_t head_dim,
                    uint32_t pairs, bool interleaved, float* out) {
+    if (interleaved) {
+      rope_interleaved(x, cos, sin, heads, head_dim, pairs, out);
+    } else {
+      for (uint32_t h = 0; h < heads; h++) rope_halves(x + h * head_dim, cos, sin, pairs, out + h * head_dim);
+    }
+    if (x == out) return;
     for (uint32_t h = 0; h < heads; h++) {
-      const float* in = x + size_t{h} * head_dim;
-      float* to = out + size_t{h} * head_dim;
-      if (interleaved) {
-        rope_interleaved(in, cos, sin, pairs, to);
-      } else {
-        rope_halves(in, cos, sin, pairs, to);
-      }
-      if (to != in) {
-        for (uint32_t d = 2 * pairs; d < head_dim; d++) to[d] = in[d];
-      }
+      for (uint32_t d = 2 * pairs; d < head_dim; d++) out[h * head_dim + d] = x[h * head_dim + d];
     }
   }
 
@@ -165,22 +162,27 @@ struct Elementwise {
     }
   }
 
-  static void rope_interleaved(const float* x, const float* cos, const float* sin, uint32_t pairs, float* out) {
-    for (uint32_t i = 0; i < pairs; i += kLanes) {
-      const uint32_t left = lanes_left(i, pairs);
-      float even[kLanes] = {}, odd[kLanes] = {};
-      for (uint32_t k = 0; k < left; k++) {
-        even[k] = x[2 * (i + k)];
-        odd[k] = x[2 * (i + k) + 1];
-      }
-      F a, b;
-      rotate(Isa::loadu(even), Isa::loadu(odd), Isa::load_partial(cos + i, left), Isa::load_partial(sin + i, left), a,
-             b);
-      Isa::storeu(even, a);
-      Isa::storeu(odd, b);
-      for (uint32_t k = 0; k < left; k++) {
-        out[2 * (i + k)] = even[k];
-        out[2 * (i + k) + 1] = odd[k];
+  static void rope_interleaved(const float* x, const float* cos, const float* sin, uint32_t heads, uint32_t head_dim,
+                               uint32_t pairs, float* out) {
+    // x' = fma(swapped x, sin', x cos') with each cos twice and each sin as -sin, sin.
+    float cosines[kMaxHeadDim], sines[kMaxHeadDim];
+    for (uint32_t i = 0; i < pairs; i++) {
+      cosines[2 * i] = cosines[2 * i + 1] = cos[i];
+      sines[2 * i] = -sin[i];
+      sines[2 * i + 1] = sin[i];
+    }
+    for (uint32_t h = 0; h < heads; h++) turn(x + h * head_dim, cosines, sines, 2 * pairs, out + h * head_dim);
+  }
+
+  static void turn(const float* x, const float* cosines, const float* sines, uint32_t n, float* out) {
+    if constexpr (kLanes == 1) {
+      for (uint32_t d = 0; d < n; d += 2) rotate(x[d], x[d + 1], cosines[d], sines[d + 1], out[d], out[d + 1]);
+    } else {
+      for (uint32_t d = 0; d < n; d += kLanes) {
+        const uint32_t left = lanes_left(d, n);
+        const F a = Isa::load_partial(x + d, left);
+        const F along = Isa::mul(a, Isa::load_partial(cosines + d, left));
+        Isa::store_partial(out + d, left, Isa::fma(Isa::swap_pairs(a), Isa::load_partial(sines + d, left), along));
       }
     }
   }

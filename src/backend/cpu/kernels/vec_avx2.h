@@ -117,6 +117,7 @@ struct Avx2 {
     store_i8(buffer, a);
     for (uint32_t i = 0; i < n; i++) p[i] = buffer[i];
   }
+  static INGLE_INLINE F swap_pairs(F a) { return _mm256_permute_ps(a, 0xb1); }
   static INGLE_INLINE F exponent_from_low_bits(F a) {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(a), 23));
   }

@@ -116,6 +116,7 @@ struct Avx512 {
   static INGLE_INLINE void store_i8_partial(int8_t* p, uint32_t n, F a) {
     _mm_mask_storeu_epi8(p, first_n(n), _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(a)));
   }
+  static INGLE_INLINE F swap_pairs(F a) { return _mm512_permute_ps(a, 0xb1); }
   static INGLE_INLINE F exponent_from_low_bits(F a) {
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(a), 23));
   }

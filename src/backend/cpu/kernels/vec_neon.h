@@ -131,6 +131,7 @@ struct Neon {
     store_i8(buffer, a);
     for (uint32_t i = 0; i < n; i++) p[i] = buffer[i];
   }
+  static INGLE_INLINE F swap_pairs(F a) { return vrev64q_f32(a); }
   static INGLE_INLINE F exponent_from_low_bits(F a) {
     return vreinterpretq_f32_s32(vshlq_n_s32(vreinterpretq_s32_f32(a), 23));
   }

@@ -9,6 +9,7 @@
 //   gt, ge, eq     false if either is NaN
 //   round_even     to integral, ties to even;  to_i32: of an integral value in range
 //   pow2(n)        2^n for n in -126..127;  exponent_from_low_bits: the bits of a float shifted left by 23
+//   swap_pairs     lanes 2i and 2i + 1 exchanged (not here: there is one lane)
 //   first_n(n)     true in lanes 0..n-1, n <= kLanes
 //   shr<n>, shl<n> of W: in 16-bit units, so that bits cross between two bytes: mask them off
 //   dot16_unsigned, dot16_signed  acc + the products of 16 weights per lane, w[0..3], with the same 16 activations y
