@@ -24,13 +24,14 @@ constexpr TokenId kEos = 0;
 
 std::unique_ptr<Tokenizer> letters() {
   Vocabulary vocabulary;
-  vocabulary.pre = "gpt-2";
+  vocabulary.kind = VocabularyKind::kSentencePiece;
   vocabulary.tokens.push_back("<eos>");
   vocabulary.types.push_back(TokenType::kControl);
   for (char letter = 'a'; letter <= 'z'; letter++) {
     vocabulary.tokens.emplace_back(1, letter);
     vocabulary.types.push_back(TokenType::kNormal);
   }
+  vocabulary.scores.assign(vocabulary.tokens.size(), 0.0f);
   vocabulary.eos = kEos;
   vocabulary.add_bos = false;
   Result<std::unique_ptr<Tokenizer>> tokenizer = Tokenizer::create(std::move(vocabulary));
