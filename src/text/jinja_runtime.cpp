@@ -106,9 +106,14 @@ bool Cursor::next(Value* out) {
       if (g.running) fail("generator already executing");
       if (!g.next) return false;
       g.running = true;
-      const bool more = g.next(*rt_, out);
+      Value item;
+      const bool more = g.next(*rt_, &item);
       g.running = false;
-      if (!more) g.next = nullptr;  // gives back what it drew on
+      if (more) {
+        *out = std::move(item);
+      } else {
+        g.next = nullptr;  // gives back what it drew on
+      }
       return more;
     }
     default:

@@ -82,7 +82,7 @@ class Bound {
 class Cursor {
  public:
   Cursor(Runtime& rt, Value over);
-  bool next(Value* out);
+  bool next(Value* out);  // false at the end, and then `out` is left alone
   void restart(Value over) {
     over_ = std::move(over);
     at_ = 0;
