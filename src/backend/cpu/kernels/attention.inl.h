@@ -75,9 +75,9 @@ struct AttentionOf {
     Scratch& scratch;
     uint32_t first_page;  // of the piece
     uint32_t lead;        // how many pages ahead are fetched
-    Query queries[kBlock];
+    Query queries[kBlock] = {};
     uint32_t count = 0;
-    Range any, common;  // keys that any, and that every query sees
+    Range any = {}, common = {};  // keys that any, and that every query sees
   };
 
   static void piece(const AttentionTile& tile, uint32_t piece, AttentionPartial* partials, void* memory) {
