@@ -22,7 +22,7 @@
 namespace ingle::test {
 namespace {
 
-constexpr uint32_t kPrefix = 2 * kPageTokens;
+constexpr uint32_t kPrefix = kPageTokens;
 
 const std::filesystem::path kDigests = std::filesystem::path(INGLE_TESTS) / "golden" / "digests.txt";
 
@@ -89,7 +89,7 @@ std::vector<std::string> tiny_models() {
 }
 
 void expect_one_digest(const ModelRunner& model, const std::string& name) {
-  const std::vector<int32_t> tokens = random_tokens(97, model.vocab(), 7);
+  const std::vector<int32_t> tokens = random_tokens(kPrefix + 13, model.vocab(), 7);
   for (const KvType kv : {KvType::kF16, KvType::kQ8_0}) {
     const std::string reference = run(model, tokens, {.isa = "scalar", .kv_type = kv});
     check(name, kv, reference, "scalar, alone, whole");
@@ -141,15 +141,12 @@ INSTANTIATE_TEST_SUITE_P(Models, SameBits, testing::ValuesIn(tiny_models()), [](
   return name;
 });
 
-// The real model, each setting against the others in pairs: 64 tokens after the prefix keep scalar and emulated runs
-// short.
-TEST(SameBitsReal, PairwiseOnSmolLM2) {
-  const char* path = std::getenv("INGLE_SMOLLM2");
-  if (path == nullptr) GTEST_SKIP() << "set INGLE_SMOLLM2 to the default model's file";
-  const ModelRunner model(path);
-  const std::vector<int32_t> tokens = random_tokens(kPrefix + 64, model.vocab(), 7);
+// Each setting against the others in pairs, where the full product would take too long; the slow tables take one row
+// each, a different one.
+void expect_one_digest_pairwise(const ModelRunner& model, const std::string& name, uint32_t tail_tokens) {
+  const std::vector<int32_t> tokens = random_tokens(kPrefix + tail_tokens, model.vocab(), 7);
   for (const KvType kv : {KvType::kF16, KvType::kQ8_0}) {
-    size_t i = 0;
+    size_t slow_tables = 0;
     for (const std::string& isa : table_names()) {
       const std::vector<RunSettings> rows = {
           {.isa = isa, .threads = 1, .chunk = 512, .kv_type = kv},
@@ -157,15 +154,26 @@ TEST(SameBitsReal, PairwiseOnSmolLM2) {
           {.isa = isa, .threads = 3, .chunk = 32, .kv_type = kv, .companions = 3},
           {.isa = isa, .threads = 2, .chunk = 1, .kv_type = kv, .shared_prefix = kPrefix},
       };
-      // The slow tables take one row each, a different one.
       const bool slow = isa == "scalar" || isa == "neon";
       for (size_t r = 0; r < rows.size(); r++) {
-        if (slow && r != i % rows.size()) continue;
-        check("smollm2-135m-instruct-q4_1", kv, run(model, tokens, rows[r]), describe(rows[r]));
+        if (slow && r != slow_tables % rows.size()) continue;
+        check(name, kv, run(model, tokens, rows[r]), describe(rows[r]));
       }
-      i++;
+      slow_tables += slow ? 1 : 0;
     }
   }
+}
+
+// Long enough for attention to cut its keys into pieces, and for sliding windows to leave pieces behind.
+TEST_P(SameBits, AcrossAttentionPieces) {
+  expect_one_digest_pairwise(ModelRunner(std::filesystem::path(INGLE_TESTS) / "models" / (GetParam() + ".gguf")),
+                             GetParam() + "-long", 560);
+}
+
+TEST(SameBitsReal, PairwiseOnSmolLM2) {
+  const char* path = std::getenv("INGLE_SMOLLM2");
+  if (path == nullptr) GTEST_SKIP() << "set INGLE_SMOLLM2 to the default model's file";
+  expect_one_digest_pairwise(ModelRunner(path), "smollm2-135m-instruct-q4_1", 64);
 }
 
 }  // namespace
