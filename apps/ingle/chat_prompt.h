@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/engine.h"
@@ -13,6 +14,9 @@ struct ChatMessage {
   std::string role;  // "system", "user", "assistant"
   std::string content;
 };
+
+// The variables by which templates know a model's own tokens: bos_token, eos_token, ...
+std::vector<std::pair<std::string, jinja::Value>> template_tokens(const Tokenizer& tokenizer);
 
 class ChatPrompt {
  public:

@@ -51,7 +51,10 @@ Status run(const Options& options, Console& console) {
   ASSIGN_OR_RETURN(const std::optional<std::string> prompt, one_prompt(options));
   ASSIGN_OR_RETURN(const LoadedEngine loaded, load_engine(options.model, console));
   Engine& engine = *loaded.engine;
-  SessionOptions session_options{.system = options.system, .raw = options.raw, .verbose = options.verbose};
+  SessionOptions session_options;
+  session_options.system = options.system;
+  session_options.raw = options.raw;
+  session_options.verbose = options.verbose;
   ASSIGN_OR_RETURN(session_options.settings, options.generation.settings(engine.info().default_sampling));
   ASSIGN_OR_RETURN(Session session, Session::create(engine, std::move(session_options), console));
   if (options.verbose) {

@@ -15,7 +15,8 @@ constexpr uint32_t kMaxContext = 1u << 27;
 
 std::string isa_names() {
   std::string names;
-  for (const cpu::KernelTable* table : cpu::available_tables()) names += (names.empty() ? "" : ", ") + std::string(table->name);
+  for (const cpu::KernelTable* table : cpu::available_tables())
+    names += (names.empty() ? "" : ", ") + std::string(table->name);
   return names;
 }
 
