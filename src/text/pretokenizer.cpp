@@ -45,38 +45,40 @@ void cut_by_pattern(const SplitPattern& pattern, std::string_view text, F&& piec
   if (unmatched < text.size()) piece(text.substr(unmatched));
 }
 
-// Runs of characters whose category is in `bits`, cut into groups of three counted from the end of the run.
+struct ByThree {
+  uint32_t categories = 0;        // of the characters that make up runs, as bits
+  bool cut_at_ends = true;        // also where a run begins and ends
+  bool only_whole_words = false;  // not runs that go on as a word
+};
+
+// Runs of numbers, cut before each group of three counted from the end of the run.
 template <typename F>
-void cut_by_three(uint32_t bits, bool only_if_word_ends, std::string_view text, F&& piece) {
-  size_t unmatched = 0;
-  std::vector<uint8_t> sizes;  // of the characters of a run
+void cut_by_three(const ByThree& rule, std::string_view text, F&& piece) {
+  size_t uncut = 0;
+  const auto cut = [&](size_t at) {
+    if (at > uncut) piece(text.substr(uncut, at - uncut));
+    uncut = at;
+  };
+  std::vector<size_t> begins;  // of the characters of a run
   for (size_t at = 0; at < text.size();) {
-    const size_t begin = at;
-    sizes.clear();
+    begins.clear();
     Utf8Char c;
     while (at < text.size()) {
       c = decode_utf8(text.substr(at));
-      if (!(bits >> unicode_category(c.codepoint) & 1)) break;
-      sizes.push_back(static_cast<uint8_t>(c.size_bytes));
+      if (!(rule.categories >> unicode_category(c.codepoint) & 1)) break;
+      begins.push_back(at);
       at += c.size_bytes;
     }
-    if (sizes.empty()) {
-      at += c.size_bytes;
-      continue;
+    const bool goes_on = at < text.size() && is_unicode_word(c.codepoint);
+    if (!begins.empty() && !(rule.only_whole_words && goes_on)) {
+      for (size_t i = 0; i < begins.size(); ++i) {
+        if ((begins.size() - i) % 3 == 0 || (i == 0 && rule.cut_at_ends)) cut(begins[i]);
+      }
+      if (rule.cut_at_ends) cut(at);
     }
-    if (only_if_word_ends && at < text.size() && is_unicode_word(c.codepoint)) continue;
-    if (begin > unmatched) piece(text.substr(unmatched, begin - unmatched));
-    size_t group_begin = begin;
-    size_t group_end = begin;
-    for (size_t i = 0; i < sizes.size(); ++i) {
-      group_end += sizes[i];
-      if ((sizes.size() - i - 1) % 3 != 0) continue;
-      piece(text.substr(group_begin, group_end - group_begin));
-      group_begin = group_end;
-    }
-    unmatched = at;
+    if (begins.empty()) at += c.size_bytes;
   }
-  if (unmatched < text.size()) piece(text.substr(unmatched));
+  cut(text.size());
 }
 
 template <typename F>
@@ -89,6 +91,26 @@ void cut_trailing_space(std::string_view text, F&& piece) {
   }
   if (end_of_text > 0) piece(text.substr(0, end_of_text));
   if (end_of_text < text.size()) piece(text.substr(end_of_text));
+}
+
+template <typename F>
+void cut_spaces_by_powers(std::string_view text, F&& piece) {
+  std::vector<size_t> ends;  // of the characters
+  bool line_ends = false;
+  for (size_t at = 0; at < text.size();) {
+    const Utf8Char c = decode_utf8(text.substr(at));
+    if (!is_unicode_space(c.codepoint)) return piece(text);
+    line_ends = c.codepoint == '\r' || c.codepoint == '\n';
+    at += c.size_bytes;
+    ends.push_back(at);
+  }
+  if (line_ends) return piece(text);
+  size_t group = 512;
+  for (size_t done = 0; done < ends.size(); done += group) {
+    while (group > ends.size() - done) group /= 2;
+    const size_t begin = done == 0 ? 0 : ends[done - 1];
+    piece(text.substr(begin, ends[done + group - 1] - begin));
+  }
 }
 
 }  // namespace
@@ -133,7 +155,7 @@ std::vector<std::string> PreTokenizer::patterns(std::string_view name) {
 void PreTokenizer::split_from(size_t stage, std::string_view text,
                               const std::function<void(std::string_view)>& word) const {
   if (stage == stages_.size()) {
-    word(text);
+    if (!text.empty()) word(text);
     return;
   }
   const auto next = [&](std::string_view piece) { split_from(stage + 1, piece, word); };
@@ -144,16 +166,19 @@ void PreTokenizer::split_from(size_t stage, std::string_view text,
       cut_by_pattern(*stages_[stage].pattern, text, next);
       return;
     case StageKind::kNumbersByThree:
-      cut_by_three(kNumberBits, false, text, next);
+      cut_by_three({.categories = kNumberBits}, text, next);
       return;
     case StageKind::kDigitsByThree:
-      cut_by_three(kDigitBits, false, text, next);
+      cut_by_three({.categories = kDigitBits, .cut_at_ends = false}, text, next);
       return;
     case StageKind::kDigitsByThreeUntilWord:
-      cut_by_three(kDigitBits, true, text, next);
+      cut_by_three({.categories = kDigitBits, .only_whole_words = true}, text, next);
       return;
     case StageKind::kTrailingSpace:
       cut_trailing_space(text, next);
+      return;
+    case StageKind::kSpacesByPowers:
+      cut_spaces_by_powers(text, next);
       return;
   }
 }

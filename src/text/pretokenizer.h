@@ -44,10 +44,14 @@ class PreTokenizer {
   enum class StageKind : uint8_t {
     kPattern,         // matches of a pattern are pieces, and so is what lies between them
     kNumbersByThree,  // runs of \p{N} in groups of three counted from their end
-    kDigitsByThree,   // the same for \d
-    // \d{1,3}(?=(?:\d{3})*\b): the same for \d, but for runs that go on as a word
+    kDigitsByThree,   // (?=(\d{3})+(?!\d)): cuts between such groups of \d only, not where runs begin and end
+    // \d{1,3}(?=(?:\d{3})*\b): as kNumbersByThree for \d, but for runs that go on as a word
     kDigitsByThreeUntilWord,
     kTrailingSpace,  // \s+$
+    // Pieces of spaces only that no line ends in, in groups of 512, 256, .. 4, 2, 1 characters, the longest first.
+    // Behind kLlama3 the same as |\s{512}(?!\S)|..|\s{4}(?!\S)|\s{1,2}(?!\S)|\s{1} in place of |\s+(?!\S)|\s+, but
+    // linear.
+    kSpacesByPowers,
   };
 
  private:

@@ -24,9 +24,6 @@ constexpr const char* kBailing =
     R"('(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+)";
 constexpr const char* kExaoneMoe =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?(?:\p{L}\p{M}*(?: \p{L}\p{M}*)*)+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]?|\s*[\r\n]|\s+(?!\S)|\s+)";
-constexpr const char* kJais2 =
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+)"
-    R"(|\s{512}(?!\S)|\s{256}(?!\S)|\s{128}(?!\S)|\s{64}(?!\S)|\s{32}(?!\S)|\s{16}(?!\S)|\s{8}(?!\S)|\s{4}(?!\S)|\s{1,2}(?!\S)|\s{1})";
 
 // The family of GPT-4o: words end where the case turns from lower to upper.
 constexpr const char* kGpt4o =
@@ -115,14 +112,14 @@ std::span<const PreTokenizerEntry> pre_tokenizer_table() {
       {"seed-coder", {{kSeedCoder}}, kPlain},
       {"bailingmoe bailingmoe2 llada-moe", {{kBailing}}, kPlain},
       {"exaone-moe", {{kExaoneMoe}}, kPlain},
-      {"jais-2", {{kJais2}}, kPlain},
+      {"jais-2", {{kLlama3}, {"", Kind::kSpacesByPowers}}, kPlain},
       {"laguna", {{kLines}, {kQwen2}}, kPlain},
       {"gpt-2 phi-2 mpt olmo jais trillion granite-docling gigachat a.x-4.0 mellum modern-bert exaone4 jina-es jina-de "
        "jina-v1-en jina-v2-es jina-v2-de jina-v2-code roberta-bpe",
        {{kGpt2}},
        kPlain},
       {"smollm starcoder refact command-r codeshell exaone minerva-7b mellum2", {{kNumber}, {kGpt2}}, kPlain},
-      {"falcon", {{kFalconPunctuation}, {kGpt2}, {kThreeDigits}}, kPlain},
+      {"falcon", {{kFalconPunctuation}, {kGpt2}, {kNumbers}, {kThreeDigits}}, kPlain},
       {"default", {{R"([\p{P}$+<=>^~|]+)"}, {kGpt2}, {kNumbers}, {kThreeDigits}}, kPlain},
       {"chameleon",
        {{R"(<sentinel:[0-9]+>)"},

@@ -22,13 +22,14 @@ std::vector<uint32_t> rank_by_score(const std::vector<float>& scores, size_t tok
   return ranks;
 }
 
-// Runs of spaces as one, none at the ends.
+// Runs of spaces as one, none at the start. Nor at the end, where marks that were in the text count as spaces too.
 std::string with_single_spaces(std::string_view text) {
   std::string out;
   for (const char c : text) {
     if (c != ' ' || (!out.empty() && out.back() != ' ')) out += c;
   }
-  if (!out.empty() && out.back() == ' ') out.pop_back();
+  out = with_space_marks(out);
+  while (out.ends_with(kSpaceMark)) out.resize(out.size() - kSpaceMark.size());
   return out;
 }
 
@@ -58,7 +59,7 @@ TokenId SentencePieceEncoder::find_text(std::string_view text) const {
 std::string SentencePieceEncoder::normalise(std::string_view text, bool at_start) const {
   std::string out;
   if (add_space_prefix_ && at_start) out = kSpaceMark;
-  out += remove_extra_spaces_ ? with_space_marks(with_single_spaces(text)) : with_space_marks(text);
+  out += remove_extra_spaces_ ? with_single_spaces(text) : with_space_marks(text);
   return out;
 }
 

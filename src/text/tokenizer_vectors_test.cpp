@@ -9,7 +9,7 @@
 #include <sstream>
 
 #include "format/gguf.h"
-#include "text/detokenizer.h"
+#include "text/testdata.h"
 #include "text/tokenizer.h"
 
 namespace ingle {
@@ -22,23 +22,6 @@ std::string read_file(const fs::path& path) {
   std::stringstream content;
   content << file.rdbuf();
   return content.str();
-}
-
-std::vector<std::string> split(const std::string& text, const std::string& separator) {
-  std::vector<std::string> parts;
-  for (size_t at = 0; at <= text.size();) {
-    const size_t end = std::min(text.find(separator, at), text.size());
-    parts.push_back(text.substr(at, end - at));
-    at = end + separator.size();
-  }
-  return parts;
-}
-
-std::vector<TokenId> parse_ids(const std::string& line) {
-  std::istringstream stream(line);
-  std::vector<TokenId> ids;
-  for (TokenId id; stream >> id;) ids.push_back(id);
-  return ids;
 }
 
 TEST(TokenizerVectors, AllOfLlamaCpp) {
@@ -55,8 +38,8 @@ TEST(TokenizerVectors, AllOfLlamaCpp) {
     ASSERT_TRUE(file.ok()) << file.error().to_string();
     auto tokenizer = Tokenizer::from_gguf(*file);
     ASSERT_TRUE(tokenizer.ok()) << tokenizer.error().to_string();
-    const std::vector<std::string> texts = split(read_file(entry.path()), "\n__ggml_vocab_test__\n");
-    std::vector<std::string> lines = split(read_file(fs::path(model.string() + ".out")), "\n");
+    const std::vector<std::string> texts = split_string(read_file(entry.path()), "\n__ggml_vocab_test__\n");
+    std::vector<std::string> lines = split_string(read_file(fs::path(model.string() + ".out")), "\n");
     if (!lines.empty() && lines.back().empty()) lines.pop_back();
     ASSERT_GE(texts.size(), lines.size());
     for (size_t i = 0; i < lines.size(); ++i) {

@@ -35,10 +35,16 @@ bool is_unicode_space(char32_t codepoint) {
   return category == UTF8PROC_CATEGORY_ZS || category == UTF8PROC_CATEGORY_ZL || category == UTF8PROC_CATEGORY_ZP;
 }
 
-bool is_unicode_word(char32_t codepoint) {
+bool is_unicode_word(char32_t c) {
   static const uint32_t kWord = unicode_category_bits("L") | unicode_category_bits("M") | unicode_category_bits("Nd") |
-                                unicode_category_bits("Pc");
-  return kWord >> unicode_category(codepoint) & 1;
+                                unicode_category_bits("Nl") | unicode_category_bits("Pc");
+  if (kWord >> unicode_category(c) & 1) return true;
+  // Letters in circles and squares: symbols with the property Other_Alphabetic.
+  if ((c >= 0x24B6 && c <= 0x24E9) || (c >= 0x1F130 && c <= 0x1F149) || (c >= 0x1F150 && c <= 0x1F169) ||
+      (c >= 0x1F170 && c <= 0x1F189)) {
+    return true;
+  }
+  return c == 0xB2 || c == 0xB3 || c == 0xB9 || (c >= 0xBC && c <= 0xBE);
 }
 
 void append_lowercase(std::string& out, char32_t codepoint) {

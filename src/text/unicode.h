@@ -18,7 +18,8 @@ uint32_t unicode_category_bits(std::string_view name);
 // Has the property White_Space.
 bool is_unicode_space(char32_t codepoint);
 
-// Is a word character of regular expressions (UTS 18, annex C): letter, mark, decimal digit or connector.
+// Is a word character (\w) to Oniguruma, the engine of Hugging Face's `tokenizers`: alphabetic, mark, decimal digit or
+// connector, and the superscript digits and fractions of Latin-1.
 bool is_unicode_word(char32_t codepoint);
 
 // Appends the lower case of one character taken alone (so no final sigma).

@@ -12,9 +12,10 @@ constexpr size_t kMaxWordCharacters = 100;  // longer words are unknown
 
 bool has_category(char32_t codepoint, uint32_t bits) { return bits >> unicode_category(codepoint) & 1; }
 
-// Removed from the text. A tab, a line feed and a carriage return count as spaces instead.
+// Removed from the text: control and format characters and those for private use. A tab, a line feed and a carriage
+// return count as spaces instead.
 bool is_removed(char32_t c) {
-  static const uint32_t kOther = unicode_category_bits("C");
+  static const uint32_t kOther = unicode_category_bits("C") & ~unicode_category_bits("Cn");
   if (c == '\t' || c == '\n' || c == '\r') return false;
   return c == kReplacementCharacter || has_category(c, kOther);
 }
