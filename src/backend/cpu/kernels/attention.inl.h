@@ -23,13 +23,14 @@ struct AttentionOf {
   using Element = typename Elements::Element;
   static constexpr uint32_t kLanes = Isa::kLanes;
   static constexpr bool kScaled = Pages::kScaled;
-  // Queries that go through the keys together: 2 vectors of keys for each have to fit the registers.
-  static constexpr uint32_t kBlock = kLanes == 8 ? 4 : 8;
+  static constexpr uint32_t kRegisters = kLanes == 8 ? 16 : 32;
+  // Queries that go through the keys together: two vectors of sums for each fit the registers.
+  static constexpr uint32_t kBlock = kRegisters == 16 ? 6 : 8;
 
   struct Scratch {
-    alignas(64) float scores[kBlock][kPieceTokens];             // of a block's queries: dots, scores, then exponentials
-    alignas(64) float q[kMaxHeadDim][kBlock];                   // a block's queries, by channel
-    alignas(64) float v_scales[kPieceTokens][kMaxScaleChunks];  // q8_0: of the piece's values
+    alignas(64) float scores[kBlock][kPieceTokens];  // of a block's queries: dots, scores, then exponentials
+    alignas(64) float q[kMaxHeadDim][kBlock];        // a block's queries, by channel
+    alignas(64) float v_scales[kPieceTokens * kMaxScaleChunks];  // q8_0: of the piece's values, [keys][chunks]
   };
   static_assert(sizeof(Scratch) <= kAttentionScratchBytes);
 
@@ -277,16 +278,11 @@ struct AttentionOf {
   // ---- Values: values[d] = the sum over the visible keys, in order from 0, by fma(p[j], V[j][d], sum).
 
   static void read_value_scales(const Block& block) {
-    const uint32_t chunks = block.tile.layout.chunks();
+    const uint32_t values_of_page = kPageTokens * block.tile.layout.chunks();
     for (uint32_t page = block.any.begin / kPageTokens; page * kPageTokens < block.any.end; page++) {
       const uint16_t* from = scales(block.tile, values(block.tile, block.first_page + page));
-      for (uint32_t token = 0; token < kPageTokens; token++) {
-        float* to = block.scratch.v_scales[page * kPageTokens + token];
-        for (uint32_t c = 0; c < chunks; c += kLanes) {
-          const uint32_t left = min(chunks - c, kLanes);
-          Isa::store_partial(to + c, left, Isa::load_f16_partial(from + token * chunks + c, left));
-        }
-      }
+      float* to = block.scratch.v_scales + page * values_of_page;
+      for (uint32_t i = 0; i < values_of_page; i += kLanes) Isa::storeu(to + i, Isa::load_f16(from + i));
     }
   }
 
@@ -307,9 +303,13 @@ struct AttentionOf {
     const float (*p)[kPieceTokens];  // [queries][keys]
   };
 
+  static const float* v_scales(const Weights& w, uint32_t key) {
+    return w.block.scratch.v_scales + size_t{key} * w.block.tile.layout.chunks();
+  }
+
   template <uint32_t kQueries>
   static void weigh(const Weights& w, float* const* out) {
-    constexpr uint32_t kVectors = kQueries * 4 <= 2 * kBlock ? 4 : 2;
+    constexpr uint32_t kVectors = 4 * kQueries + 4 + 1 <= kRegisters ? 4 : 2;
     const uint32_t head_dim = w.block.tile.layout.head_dim;
     uint32_t d = 0;
     for (; d + kVectors * kLanes <= head_dim; d += kVectors * kLanes) weigh<kQueries, kVectors>(w, d, out);
@@ -332,11 +332,12 @@ struct AttentionOf {
           ahead_of_values(w.block, w.block.first_page + page) + size_t{j % kPageTokens} * head_dim + d;
       for (; j < page_end; j++, row += head_dim, ahead += head_dim) {
         fetch(ahead, kVectors * kLanes * sizeof(Element));
+        const float* v_scale = v_scales(w, j);
         F value[kVectors];
         for (uint32_t v = 0; v < kVectors; v++) {
           value[v] = Elements::load(row + v * kLanes);
           if constexpr (kScaled) {
-            value[v] = Isa::mul(value[v], Isa::set1(w.block.scratch.v_scales[j][(d + v * kLanes) / kScaleChunk]));
+            value[v] = Isa::mul(value[v], Isa::set1(v_scale[(d + v * kLanes) / kScaleChunk]));
           }
         }
 #pragma GCC unroll 8
@@ -360,7 +361,7 @@ struct AttentionOf {
       const Element* row =
           values(w.block.tile, w.block.first_page + j / kPageTokens) + size_t{j % kPageTokens} * head_dim + d;
       F value = Elements::load_partial(row, left);
-      if constexpr (kScaled) value = Isa::mul(value, Isa::set1(w.block.scratch.v_scales[j][d / kScaleChunk]));
+      if constexpr (kScaled) value = Isa::mul(value, Isa::set1(v_scales(w, j)[d / kScaleChunk]));
       sum = Isa::fma(Isa::set1(w.p[i][j]), value, sum);
     }
     Isa::store_partial(out + d, left, sum);
