@@ -1,4 +1,9 @@
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "chat_prompt.h"
@@ -24,8 +29,9 @@ struct Source {
 
 Result<Source> read_source(const std::string& name, Console& console) {
   if (name.ends_with(".jinja")) {
+    // A template on its own knows no tokens; without these names many would fail on every conversation.
     ASSIGN_OR_RETURN(std::string text, read_input(name));
-    return Source{std::move(text), {}};
+    return Source{std::move(text), {{"bos_token", jinja::Value::string("")}, {"eos_token", jinja::Value::string("")}}};
   }
   ASSIGN_OR_RETURN(const std::filesystem::path path, find_model(name, console));
   ASSIGN_OR_RETURN(const GgufFile file, GgufFile::open(path));
@@ -52,6 +58,20 @@ Result<jinja::Value> read_list(const std::string& path, const std::string& what)
   return value;
 }
 
+// The time that templates see: $SOURCE_DATE_EPOCH (seconds, UTC) makes what they print reproducible. Otherwise now.
+Result<std::optional<std::tm>> template_time() {
+  const char* text = std::getenv("SOURCE_DATE_EPOCH");
+  if (text == nullptr || *text == '\0') return std::optional<std::tm>();
+  std::time_t seconds = 0;
+  std::tm time{};
+  const char* end = text + std::strlen(text);
+  const auto [stop, error] = std::from_chars(text, end, seconds);
+  if (error != std::errc() || stop != end || gmtime_r(&seconds, &time) == nullptr) {
+    return Error{ErrorCode::kInvalidArgument, "SOURCE_DATE_EPOCH is not a number of seconds", ""};
+  }
+  return std::optional<std::tm>(time);
+}
+
 Status render(const Options& options, Console& console) {
   ASSIGN_OR_RETURN(Source source, read_source(options.model, console));
   ASSIGN_OR_RETURN(const ChatTemplate chat_template, ChatTemplate::parse(source.text));
@@ -62,6 +82,7 @@ Status render(const Options& options, Console& console) {
   }
   input.add_generation_prompt = !options.no_generation_prompt;
   input.variables = std::move(source.variables);
+  ASSIGN_OR_RETURN(input.now, template_time());
   if (!options.variables.empty()) {
     ASSIGN_OR_RETURN(const jinja::Value variables, read_values(options.variables));
     if (!variables.is_dict()) {
@@ -80,10 +101,12 @@ void add_template(CLI::App& app, Console& console, Action& action) {
   CLI::App* command = app.add_subcommand("template", "Print the prompt that a chat template makes of messages");
   auto options = std::make_shared<Options>();
   command->add_option("MODEL", options->model, "Name in the store, .gguf file, or template in a .jinja file")
+      ->type_name("")
       ->required();
-  command->add_option("--messages", options->messages, "JSON array of messages")->required();
-  command->add_option("--tools", options->tools, "JSON array of tools");
-  command->add_option("--vars", options->variables, "JSON object of more variables for the template");
+  command->add_option("--messages", options->messages, "JSON array of messages")->type_name("FILE")->required();
+  command->add_option("--tools", options->tools, "JSON array of tools")->type_name("FILE");
+  command->add_option("--vars", options->variables, "JSON object of more variables for the template")
+      ->type_name("FILE");
   command->add_flag("--no-generation-prompt", options->no_generation_prompt, "Don't open the model's answer");
   command->callback(
       [options, &console, &action] { action = [options, &console] { return render(*options, console); }; });
