@@ -3,7 +3,8 @@
 
 The golden values are those of the official implementations: Hugging Face's `tokenizers` for byte pairs, character pairs
 and WordPiece and for the pieces of the pre-tokenizers, `sentencepiece` for SentencePiece. Needs the Python packages
-tokenizers, sentencepiece, gguf and numpy; the files are committed, so tests and builds need none of them.
+tokenizers, sentencepiece, gguf and numpy; the files are committed, so tests and builds need none of them. The trainers
+break ties by chance: every run makes other vocabularies, and golden ids that belong to them.
 
     python3 scripts/make_tokenizer_fixtures.py
 """
@@ -75,7 +76,7 @@ PRE_TOKENIZERS = {
     "jais-2": [split(CONTRACTIONS + r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+" +
                      "".join(rf"|\s{{{n}}}(?!\S)" for n in (512, 256, 128, 64, 32, 16, 8, 4)) + r"|\s{1,2}(?!\S)|\s{1}")],
     "laguna": [split(r"[^\n]+|[\n]+"), split(QWEN2)],
-    "falcon": [pre_tokenizers.Punctuation("contiguous"), split(GPT2), digits(False), split(r"[0-9][0-9][0-9]")],
+    "falcon": [pre_tokenizers.Punctuation("contiguous"), split(GPT2), split(r"[0-9][0-9][0-9]")],
     "chameleon": [split(r"<sentinel:[0-9]+>"), split(r"(IMGIMG)((A|B|C|D|E|F|G|H|I){1,4})Z"), split(r"([\t\n]|    |  )"),
                   digits(True), pre_tokenizers.Punctuation("isolated"), split(GPT2)],
     "gpt-4o": [split(cased(CONTRACTIONS + "?", r"\p{N}{1,3}"))],

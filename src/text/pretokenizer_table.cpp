@@ -119,7 +119,7 @@ std::span<const PreTokenizerEntry> pre_tokenizer_table() {
        {{kGpt2}},
        kPlain},
       {"smollm starcoder refact command-r codeshell exaone minerva-7b mellum2", {{kNumber}, {kGpt2}}, kPlain},
-      {"falcon", {{kFalconPunctuation}, {kGpt2}, {kNumbers}, {kThreeDigits}}, kPlain},
+      {"falcon", {{kFalconPunctuation}, {kGpt2}, {kThreeDigits}}, kPlain},
       {"default", {{R"([\p{P}$+<=>^~|]+)"}, {kGpt2}, {kNumbers}, {kThreeDigits}}, kPlain},
       {"chameleon",
        {{R"(<sentinel:[0-9]+>)"},

@@ -83,7 +83,9 @@ TEST(StopStrings, AnyPiecesAnyStops) {
     shown += matcher.finish();
     ASSERT_EQ(shown, expected) << text;
     ASSERT_EQ(matcher.match().has_value(), best_end != std::string::npos);
-    if (matcher.match()) ASSERT_EQ(matcher.match()->begin_bytes, expected.size());
+    if (matcher.match()) {
+      ASSERT_EQ(matcher.match()->begin_bytes, expected.size());
+    }
   }
 }
 
