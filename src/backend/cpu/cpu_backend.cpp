@@ -149,7 +149,7 @@ Status CpuBackend::allocate_kv(const Graph& graph) {
   page_bytes_ = kv_page_bytes(graph, options_.kv_type);
   const auto total = checked_mul(page_bytes_, options_.pages);
   if (!total) return Error{ErrorCode::kInvalidArgument, "the KV pool's size overflows", "ask for a shorter context"};
-  ASSIGN_OR_RETURN(kv_memory_, AnonymousMemory::allocate(*total, false));
+  ASSIGN_OR_RETURN(kv_memory_, AnonymousMemory::allocate(*total, true));
   std::byte* next = kv_memory_.data();
   for (const KvLayout& layout : plan_.layers) {
     kv_layers_.push_back(next);
