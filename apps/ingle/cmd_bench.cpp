@@ -140,19 +140,15 @@ void add_bench(CLI::App& app, Console& console, Action& action) {
       "per user to the last first token. Decode: generation after a prompt of one token.");
   auto options = std::make_shared<Options>();
   add_model_options(*command, options->model);
-  command->add_option("--prompt", options->prompt, "Tokens of prompt (0: no prefill)")
-      ->check(CLI::Range(0u, kMaxTokens))
-      ->capture_default_str();
-  command->add_option("--generate", options->generate, "Tokens to generate (0: no decode)")
-      ->check(CLI::Range(0u, kMaxTokens))
-      ->capture_default_str();
-  command->add_option("--users", options->users, "How many ask at once, a list")
+  add_number(*command, "--prompt", options->prompt, 0, kMaxTokens, "Tokens of prompt (default: 512; 0: no prefill)");
+  add_number(*command, "--generate", options->generate, 0, kMaxTokens,
+             "Tokens to generate (default: 64; 0: no decode)");
+  command->add_option("--users", options->users, "How many ask at once, a list (default: 1,2,4)")
       ->delimiter(',')
-      ->check(CLI::Range(1u, kMaxUsers))
-      ->default_str("1,2,4");
-  command->add_option("--repeat", options->repeat, "Measurements of each")
-      ->check(CLI::Range(1u, kMaxRepeats))
-      ->capture_default_str();
+      ->check(CLI::Range(1u, kMaxUsers).description(""))
+      ->type_name("N,...");
+  add_number(*command, "--repeat", options->repeat, 1, kMaxRepeats,
+             "Measurements of each, of which the median counts (default: 5)");
   command->add_flag("--json", options->as_json, "For programs");
   command->callback([options, &console, &action] { action = [options, &console] { return run(*options, console); }; });
 }

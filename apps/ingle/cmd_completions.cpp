@@ -118,7 +118,10 @@ Status print(const CLI::App& app, const std::string& shell, Console& console) {
 void add_completions(CLI::App& app, Console& console, Action& action) {
   CLI::App* command = app.add_subcommand("completions", "Print completions for a shell");
   auto shell = std::make_shared<std::string>();
-  command->add_option("SHELL", *shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  command->add_option("SHELL", *shell, "bash, zsh or fish")
+      ->type_name("")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
   command->callback(
       [shell, &app, &console, &action] { action = [shell, &app, &console] { return print(app, *shell, console); }; });
 }

@@ -16,12 +16,10 @@
 namespace ingle {
 namespace {
 
-constexpr uint32_t kDefaultTop = 10;
-
 struct Options {
   ModelOptions model;
   std::string tokens_file;
-  uint32_t top = kDefaultTop;
+  uint32_t top = 10;
   bool digest = false;
 };
 
@@ -112,10 +110,10 @@ void add_eval_logprobs(CLI::App& eval, Console& console, Action& action) {
   auto options = std::make_shared<Options>();
   add_model_options(*command, options->model);
   command->add_option("--tokens", options->tokens_file, "JSON array of token ids, as `ingle tokenize` prints it")
+      ->type_name("FILE")
       ->required();
-  CLI::Option* top = command->add_option("--top", options->top, "Tokens per position, up to the vocabulary")
-                         ->check(CLI::Range(1u, std::numeric_limits<uint32_t>::max()))
-                         ->capture_default_str();
+  CLI::Option* top = add_number(*command, "--top", options->top, 1, std::numeric_limits<uint32_t>::max(),
+                                "Tokens per position, up to the vocabulary (default: 10)");
   command->add_flag("--digest", options->digest, "Print only the SHA-256 over the raw f32 logits of all positions")
       ->excludes(top);
   command->callback([options, &console, &action] { action = [options, &console] { return run(*options, console); }; });

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <cmath>
+#include <limits>
 #include <memory>
 
 #include "command.h"
@@ -109,8 +110,8 @@ void add_eval_perplexity(CLI::App& eval, Console& console, Action& action) {
       "where it has one. The second half of every window is scored.");
   auto options = std::make_shared<Options>();
   add_model_options(*command, options->model);
-  command->get_option("--context")->check(CLI::Range(kMinWindow, 1u << 27));
-  command->add_option("FILE", options->file, "The text (- for stdin)")->required();
+  command->get_option("--context")->check(CLI::Range(kMinWindow, std::numeric_limits<uint32_t>::max()).description(""));
+  command->add_option("FILE", options->file, "The text (- for stdin)")->type_name("")->required();
   command->add_flag("--json", options->as_json, "For programs");
   command->callback([options, &console, &action] { action = [options, &console] { return run(*options, console); }; });
 }

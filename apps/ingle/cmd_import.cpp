@@ -48,6 +48,7 @@ void add_import(CLI::App& app, Console& console, Action& action) {
   auto options = std::make_shared<Options>();
   command->add_option("FILE", options->file, "GGUF file; of a split model, the first part")->required();
   command->add_option("--name", options->name, "NAME or NAME:TAG (default: made from the file's name)")
+      ->type_name("")
       ->check([](const std::string& text) {
         const Result<ModelRef> ref = ModelRef::parse(text);
         return ref.ok() ? std::string() : ref.error().to_string();

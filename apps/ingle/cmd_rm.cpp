@@ -30,7 +30,7 @@ Status remove(const std::vector<std::string>& names, Console& console) {
 void add_rm(CLI::App& app, Console& console, Action& action) {
   CLI::App* command = app.add_subcommand("rm", "Remove models from the store");
   auto names = std::make_shared<std::vector<std::string>>();
-  command->add_option("NAME", *names, "Names in the store")->required();
+  command->add_option("NAME", *names, "Names in the store")->type_name("")->required();
   command->callback([names, &console, &action] { action = [names, &console] { return remove(*names, console); }; });
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <charconv>
 #include <cmath>
 #include <memory>
 #include <type_traits>
@@ -31,7 +32,12 @@ json::value scalar_to_json(const T& value) {
   if constexpr (std::is_same_v<T, std::string_view>) {
     return json::value(valid_utf8(value));
   } else if constexpr (std::is_floating_point_v<T>) {
-    return std::isfinite(value) ? json::value(static_cast<double>(value)) : json::value(nullptr);
+    if (!std::isfinite(value)) return json::value(nullptr);
+    // 0.002 and not the digits of the float beyond what it holds.
+    char digits[64];
+    double shortest = 0;
+    std::from_chars(digits, std::to_chars(digits, digits + sizeof digits, value).ptr, shortest);
+    return json::value(shortest);
   } else {
     return json::value(value);
   }
@@ -66,6 +72,7 @@ json::value value_to_json(const GgufValue& value) {
 std::string value_to_text(const GgufValue& value) {
   const json::value shown = value_to_json(value);
   if (shown.is_object()) return fmt::format("{} ({})", gguf_type_name(value), shown.at("length").to_number<uint64_t>());
+  if (shown.is_double()) return fmt::format("{}", shown.get_double());
   std::string text = shown.is_string() ? std::string(shown.get_string()) : json::serialize(shown);
   const size_t bytes = text.size();
   if (bytes <= kMaxTextShown) return printable(text, false);

@@ -41,7 +41,7 @@ void add_tokenize(CLI::App& app, Console& console, Action& action) {
   CLI::App* command = app.add_subcommand("tokenize", "Print the token ids of a text as a JSON array");
   auto options = std::make_shared<Options>();
   add_model_argument(*command, options->model);
-  command->add_option("--file", options->file, "The text (default: stdin)");
+  command->add_option("--file", options->file, "The text (default: stdin)")->type_name("FILE");
   command->add_flag("--no-bos", options->no_bos, "Without the tokens that the model wants around a text");
   command->callback(
       [options, &console, &action] { action = [options, &console] { return tokenize(*options, console); }; });

@@ -24,6 +24,7 @@ void reserve_standard_files() {
 
 void describe(CLI::App& app, Console& console, Action& action) {
   app.description("Runs language models on this machine.");
+  app.name("ingle");
   app.set_version_flag("--version", "ingle " INGLE_VERSION, "Print the version");
   app.require_subcommand(1);
   app.get_formatter()->column_width(34);
@@ -67,6 +68,12 @@ int run(int argc, char** argv, Console& console) {
   CLI::App app;
   Action action;
   describe(app, console, action);
+  if (argc > 1 && argv[1][0] != '-' &&
+      app.get_subcommands([&](const CLI::App* sub) { return sub->get_name() == argv[1]; }).empty()) {
+    console.error(
+        {ErrorCode::kInvalidArgument, std::string("there is no command ") + argv[1], "ingle --help lists them"});
+    return kUsage;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {

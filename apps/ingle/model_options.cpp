@@ -13,6 +13,8 @@ constexpr uint32_t kMaxThreads = 1024;
 constexpr uint32_t kMaxPrefillChunk = 65536;
 constexpr uint32_t kMaxContext = 1u << 27;
 
+const std::map<std::string, KvType> kKvTypes{{"f16", KvType::kF16}, {"q8_0", KvType::kQ8_0}, {"f32", KvType::kF32}};
+
 std::string isa_names() {
   std::string names;
   for (const cpu::KernelTable* table : cpu::available_tables())
@@ -22,16 +24,22 @@ std::string isa_names() {
 
 }  // namespace
 
+CLI::Option* add_number(CLI::App& command, const std::string& name, uint32_t& value, uint32_t min, uint32_t max,
+                        const std::string& help) {
+  return command.add_option(name, value, help)->check(CLI::Range(min, max).description(""))->type_name("N");
+}
+
 void add_model_argument(CLI::App& command, std::string& model) {
   command.add_option("MODEL", model, "Name in the store (smollm2, qwen2.5-coder:1.5b) or path to a .gguf file")
+      ->type_name("")
       ->required();
 }
 
 void add_model_options(CLI::App& command, ModelOptions& options) {
   add_model_argument(command, options.model);
   const std::string group = "How the model is run";
-  command.add_option("--threads", options.engine.threads, "Threads (default: the fast physical cores we may use)")
-      ->check(CLI::Range(1u, kMaxThreads))
+  add_number(command, "--threads", options.engine.threads, 1, kMaxThreads,
+             "Threads (default: the fast physical cores we may use)")
       ->group(group);
   command.add_option("--isa", options.engine.isa, "Kernels: " + isa_names() + " (default: the first)")
       ->check([](const std::string& name) {
@@ -40,17 +48,20 @@ void add_model_options(CLI::App& command, ModelOptions& options) {
       ->envname("INGLE_ISA")
       ->type_name("NAME")
       ->group(group);
-  command.add_option("--kv", options.engine.kv_type, "Keys and values are kept as f16 (default), q8_0 or f32")
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, KvType>{{"f16", KvType::kF16}, {"q8_0", KvType::kQ8_0}, {"f32", KvType::kF32}}))
+  command
+      .add_option_function<std::string>(
+          "--kv", [&options](const std::string& name) { options.engine.kv_type = kKvTypes.at(name); },
+          "Keys and values are kept as f16 (default), q8_0 or f32")
+      ->check([](const std::string& name) {
+        return kKvTypes.contains(name) ? std::string() : "f16, q8_0 or f32, not " + name;
+      })
       ->type_name("TYPE")
       ->group(group);
-  command
-      .add_option("--prefill-chunk", options.engine.prefill_chunk, "Tokens of prompt per step at most (default: 512)")
-      ->check(CLI::Range(1u, kMaxPrefillChunk))
+  add_number(command, "--prefill-chunk", options.engine.prefill_chunk, 1, kMaxPrefillChunk,
+             "Tokens of prompt per step at most (default: 512)")
       ->group(group);
-  command.add_option("--context", options.engine.context, "Tokens of context (default: the model's, as memory allows)")
-      ->check(CLI::Range(1u, kMaxContext))
+  add_number(command, "--context", options.engine.context, 1, kMaxContext,
+             "Tokens of context (default: the model's, as memory allows)")
       ->group(group);
 }
 
