@@ -27,7 +27,7 @@ bool is_dunder(const std::string& name) {
 // What obj[key] gives; false where Python would raise TypeError or LookupError.
 bool subscript(Runtime& rt, const Value& object, const Value& key, Value* out) {
   if (object.is_dict()) {
-    const Value* v = object.dict_object().find(key);
+    const Value* v = object.dict_object().lookup(key);
     if (v) *out = *v;
     return v != nullptr;
   }
@@ -130,7 +130,7 @@ bool data_attribute(Runtime& rt, const Value& object, const std::string& name, V
     case Kind::kMacro:
       return macro_attribute(rt, object.as<MacroObj>(), name, out);
     case Kind::kNamespace: {
-      const Value* v = object.as<NamespaceObj>().attributes.find(std::string_view(name));
+      const Value* v = object.as<NamespaceObj>().attributes.find(name);
       if (v) *out = *v;
       return v != nullptr;
     }
@@ -168,10 +168,11 @@ Value unsafe(Runtime& rt, const Value& object, const std::string& name) {
 }  // namespace
 
 bool find_attribute(Runtime& rt, const Value& object, const std::string& name, Value* out) {
-  if (object.is_undefined()) fail_undefined(object);
+  const bool dunder = is_dunder(name);
+  if (object.is_undefined() && !dunder) fail_undefined(object);
   if (data_attribute(rt, object, name, out)) return true;
-  if (object.is(Kind::kNamespace)) return false;
-  if (is_dunder(name)) {
+  if (object.is(Kind::kNamespace) && name != "__class__") return false;
+  if (dunder) {
     *out = unsafe(rt, object, name);
     return true;
   }
@@ -186,7 +187,7 @@ Value get_attribute(Runtime& rt, const Value& object, const std::string& name) {
   Value v;
   if (find_attribute(rt, object, name, &v)) return v;
   if (object.is_dict()) {
-    if (const Value* item = object.dict_object().find(std::string_view(name))) return *item;
+    if (const Value* item = object.dict_object().find(name)) return *item;
   }
   return rt.undefined("'" + described(object) + "' has no attribute '" + name + "'");
 }

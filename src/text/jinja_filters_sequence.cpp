@@ -130,7 +130,7 @@ Value unique(Runtime& rt, const Value& subject, Args& args) {
                   Value key = sort_key(r, AttributePath(r, attribute).of(r, item), case_sensitive);
                   r.budget.step(key.weight());
                   if (!hashable(key)) fail(std::string("unhashable type: '") + key.type_name() + "'");
-                  if (seen->find(key)) continue;
+                  if (seen->lookup(key)) continue;
                   r.budget.expect(seen->entries.size() * 2 * sizeof(Entries::value_type));
                   seen->set(std::move(key), Value::none());
                   *out = item;

@@ -122,15 +122,15 @@ Value indent(Runtime& rt, const Value& v, Args& args) {
 
 Value truncate(Runtime& rt, const Value& v, Args& args) {
   const Bound b("truncate", args, {"length", "killwords", "end", "leeway"}, 0);
-  if (!v.is_string()) fail(std::string("truncate: a string is required, not ") + v.type_name());
   const Value end = b.get(2, rt.str("..."));
   if (!end.is_string()) fail("truncate: the end must be a string");
   const int64_t length = b.integer(0, 255), leeway = b.is_given(3) ? b.integer(3, 5) : 5;
   const auto end_length = static_cast<int64_t>(end.str().length);
   if (length < end_length) fail("expected length >= " + std::to_string(end_length) + ", got " + std::to_string(length));
   if (leeway < 0) fail("expected leeway >= 0, got " + std::to_string(leeway));
-  const auto n = static_cast<int64_t>(v.str().length);
+  const auto n = static_cast<int64_t>(rt.length(v));
   if (n <= length || n - length <= leeway) return v;
+  if (!v.is_string()) fail(std::string("truncate: a string is required, not ") + v.type_name());
   std::string_view text = v.text();
   rt.budget.work(text.size());
   text = text.substr(0, byte_offset(text, static_cast<size_t>(length - end_length)));

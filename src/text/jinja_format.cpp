@@ -464,7 +464,7 @@ class PercentFormatter {
       open += c == '(' ? 1 : c == ')' ? -1 : 0;
     }
     const std::string key = format_.substr(from, at_ - from - 1);
-    const Value* v = arguments_.dict_object().find(std::string_view(key));
+    const Value* v = arguments_.dict_object().find(key);
     if (!v) fail("KeyError: '" + key + "'");
     return *v;
   }

@@ -14,7 +14,7 @@ Value dict_get(Runtime&, const Value& self, Args& args) {
   if (!args.keyword.empty()) fail("dict.get() takes no keyword arguments");
   const Bound b("get", args, {"key", "default"}, 1);
   if (!hashable(b[0])) fail(std::string("unhashable type: '") + b[0].type_name() + "'");
-  const Value* v = self.dict_object().find(b[0]);
+  const Value* v = self.dict_object().lookup(b[0]);
   return v ? *v : b.get(1, Value::none());
 }
 

@@ -196,7 +196,7 @@ bool Runtime::contains(const Value& container, const Value& item) {
       return find_text(container.text(), item.text()) != std::string::npos;
     case Kind::kDict:
       if (!hashable(item)) fail(std::string("unhashable type: '") + item.type_name() + "'");
-      return container.dict_object().find(item) != nullptr;
+      return container.dict_object().lookup(item) != nullptr;
     case Kind::kRange:
       if (item.is_int()) {
         const auto& r = container.as<RangeObj>();

@@ -125,7 +125,7 @@ Value Value::dict(Entries entries, Budget* budget) {
 static constexpr size_t kUnindexed = 8;
 
 void DictObj::set(Value key, Value value) {
-  if (const Value* existing = find(key)) {
+  if (const Value* existing = lookup(key)) {
     *const_cast<Value*>(existing) = std::move(value);
     return;
   }
@@ -153,7 +153,7 @@ void DictObj::rehash() {
   }
 }
 
-const Value* DictObj::find(const Value& key) const {
+const Value* DictObj::lookup(const Value& key) const {
   if (key.is_string()) return find(std::string_view(key.text()));
   if (!hashable(key)) return nullptr;
   if (slots_.empty()) {
@@ -276,7 +276,7 @@ bool equal_items(const Items& a, const Items& b) {
 bool equal_dicts(const DictObj& a, const DictObj& b) {
   if (a.entries.size() != b.entries.size()) return false;
   for (const auto& [key, value] : a.entries) {
-    const Value* other = b.find(key);
+    const Value* other = b.lookup(key);
     if (!other || !equal(value, *other)) return false;
   }
   return true;
@@ -294,7 +294,7 @@ bool equal_views(const DictViewObj& a, const DictViewObj& b) {
   const DictObj& y = b.dict.dict_object();
   if (a.part == DictViewObj::Part::kItems) return equal_dicts(x, y);
   return x.entries.size() == y.entries.size() &&
-         std::all_of(x.entries.begin(), x.entries.end(), [&](const auto& e) { return y.find(e.first) != nullptr; });
+         std::all_of(x.entries.begin(), x.entries.end(), [&](const auto& e) { return y.lookup(e.first) != nullptr; });
 }
 
 // -1, 0 or 1; exact for an int64 against a double, as Python compares them. NaN has no order: 2.

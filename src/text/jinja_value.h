@@ -219,7 +219,7 @@ struct ListObj final : Object {
 struct DictObj final : Object {
   DictObj() : Object(Kind::kDict) {}
   void set(Value key, Value value);
-  const Value* find(const Value& key) const;  // null too when the key is unhashable
+  const Value* lookup(const Value& key) const;  // null too when the key is unhashable
   const Value* find(std::string_view key) const;
   void clear();
   Entries entries;
