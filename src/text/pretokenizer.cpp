@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "format/gguf.h"
 #include "text/pretokenizer_table.h"
 #include "text/unicode.h"
 #include "text/utf8.h"
@@ -120,7 +121,7 @@ Result<PreTokenizer> PreTokenizer::create(std::string_view name) {
   if (entry == nullptr) {
     std::string known;
     for (const std::string& each : names()) known += (known.empty() ? "" : ", ") + each;
-    return Error{ErrorCode::kUnsupported, "tokenizer.ggml.pre: unknown pre-tokenizer '" + std::string(name) + "'",
+    return Error{ErrorCode::kUnsupported, "tokenizer.ggml.pre: unknown pre-tokenizer " + gguf_quote(name),
                  "known pre-tokenizers: " + known};
   }
   PreTokenizer result;
