@@ -21,7 +21,7 @@ namespace cpu {
 namespace {
 
 // Columns of activations that a thread keeps in its L2 cache while weights stream by.
-constexpr size_t kColumnBlockBytes = 384 * 1024;
+constexpr uint32_t kColumnBlock = 64;
 constexpr size_t kBufferAlignment = 64;
 
 struct alignas(64) Counter {
@@ -126,16 +126,8 @@ Status CpuBackend::allocate_buffers() {
     floats += size_t{options_.max_batch_tokens} * 2 * rope.pairs();
   }
   rope_angles_.resize(floats);
-  size_t scratch_bytes = kBufferAlignment;
-  for (const auto* steps : {&plan_.body, &plan_.head}) {
-    for (const Step& step : *steps) {
-      for (const MatmulOutput& output : step.matmuls) {
-        scratch_bytes = std::max(scratch_bytes, table_.matmul_scratch_bytes(output.matrix->type, output.matrix->cols));
-      }
-    }
-  }
   for (uint32_t i = 0; i < pool_.size(); i++) {
-    ASSIGN_OR_RETURN(AnonymousMemory scratch, AnonymousMemory::allocate(scratch_bytes, false));
+    ASSIGN_OR_RETURN(AnonymousMemory scratch, AnonymousMemory::allocate(kMatmulScratchBytes, false));
     matmul_scratch_.push_back(std::move(scratch));
   }
   body_counters_ = std::vector<Counter>(plan_.body.size());
@@ -272,7 +264,7 @@ void CpuBackend::run_row_op(const RowOp& r, uint32_t index, uint32_t first_outpu
     case RowKind::kEmbed: {
       const auto token = static_cast<uint32_t>(batch_->tokens[index]);
       CHECK(token < r.matrix->rows);
-      table_.unpack_row(r.matrix->type, r.matrix->group(token / kGroupRows), token % kGroupRows, r.width, out);
+      table_.unpack_row(*r.matrix, token, out);
       if (op->factor != 1) table_.scale(out, op->factor, r.width, out);
       return;
     }
@@ -308,31 +300,30 @@ void CpuBackend::run_row_op(const RowOp& r, uint32_t index, uint32_t first_outpu
 }
 
 void CpuBackend::run_matmul(const Step& step, Counter& counter, uint32_t rows, uint32_t thread) {
-  const size_t in_row_bytes = plan_.buffers[step.matmuls.front().in].row_bytes;
-  const auto column_block =
-      std::clamp(static_cast<uint32_t>(kColumnBlockBytes / in_row_bytes) / 8 * 8, 8u, std::max(8u, rows));
-  const uint32_t blocks = ceil_div(rows, column_block);
+  const uint32_t blocks = ceil_div(rows, kColumnBlock), column_block = ceil_div(ceil_div(rows, blocks), 8u) * 8;
   uint32_t groups = 0;
-  for (const MatmulOutput& output : step.matmuls) groups += output.matrix->groups;
-  // Several groups per visit to the counter, yet enough visits to keep unequal threads equally long at work.
-  const uint32_t chunk = std::clamp(groups / (pool_.size() * 16), 1u, 16u);
+  for (const MatmulOutput& output : step.matmuls) groups += output.matrix->groups();
+  // Long runs of groups, as they lie together in memory, yet enough visits to the counter to keep unequal threads
+  // equally long at work.
+  const uint32_t chunk = std::clamp(groups / (pool_.size() * 4), 1u, 32u);
   const uint32_t chunks = ceil_div(groups, chunk);
   std::byte* scratch = matmul_scratch_[thread].data();
   for (uint32_t task = counter.next.fetch_add(1, std::memory_order_relaxed); task < blocks * chunks;
        task = counter.next.fetch_add(1, std::memory_order_relaxed)) {
     const uint32_t column = task / chunks * column_block;
     const uint32_t columns = std::min(column_block, rows - column);
-    const uint32_t first = task % chunks * chunk;
+    const uint32_t first = task % chunks * chunk, last = first + chunk;
     uint32_t base = 0;  // of the output's first group in the step
     for (const MatmulOutput& output : step.matmuls) {
       const PackedMatrix& matrix = *output.matrix;
       const size_t x_stride = plan_.buffers[output.in].row_bytes;
       const size_t out_stride = plan_.buffers[output.out].row_bytes / sizeof(float);
-      for (uint32_t g = std::max(first, base); g < std::min(first + chunk, base + matrix.groups); g++) {
-        table_.matmul_group(matrix.type, matrix.group(g - base), matrix.cols, row(output.in, column), x_stride, columns,
-                            row(output.out, column) + size_t{g - base} * kGroupRows, out_stride, scratch);
+      const uint32_t end = base + matrix.groups(), from = std::max(first, base), to = std::min(last, end);
+      if (from < to) {
+        table_.matmul(matrix, from - base, to - from, row(output.in, column), x_stride, columns,
+                      row(output.out, column) + size_t{from - base} * kGroupRows, out_stride, scratch);
       }
-      base += matrix.groups;
+      base = end;
     }
   }
 }

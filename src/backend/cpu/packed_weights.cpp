@@ -17,13 +17,8 @@ std::vector<float> to_floats(const Tensor& tensor) {
   return values;
 }
 
-PackedMatrix describe(const Tensor& tensor, const KernelTable& table) {
-  return {.type = tensor.type,
-          .rows = tensor.rows,
-          .cols = tensor.cols,
-          .groups = ceil_div(tensor.rows, kGroupRows),
-          .group_bytes = table.packed_group_bytes(tensor.type, tensor.cols),
-          .data = nullptr};
+size_t packed_bytes(const PackedMatrix& matrix, const KernelTable& table) {
+  return table.packed_bytes(matrix.type, matrix.rows, matrix.cols);
 }
 
 void pack_matrix(const Tensor& tensor, const PackedMatrix& matrix, const KernelTable& table, ThreadPool& pool) {
@@ -31,12 +26,10 @@ void pack_matrix(const Tensor& tensor, const PackedMatrix& matrix, const KernelT
   std::atomic<uint32_t> next{0};
   const size_t row_bytes = tensor.row_bytes();
   pool.run([&](uint32_t) {
-    for (uint32_t first = next.fetch_add(kGroupsPerTask); first < matrix.groups;
+    for (uint32_t first = next.fetch_add(kGroupsPerTask); first < matrix.groups();
          first = next.fetch_add(kGroupsPerTask)) {
-      for (uint32_t g = first; g < std::min(first + kGroupsPerTask, matrix.groups); g++) {
-        const uint32_t row = g * kGroupRows;
-        table.pack_group(tensor.type, tensor.data + row * row_bytes, row_bytes, std::min(kGroupRows, tensor.rows - row),
-                         tensor.cols, matrix.data + g * matrix.group_bytes);
+      for (uint32_t g = first; g < std::min(first + kGroupsPerTask, matrix.groups()); g++) {
+        table.pack_group(matrix, g, tensor.data, row_bytes);
       }
     }
   });
@@ -51,9 +44,10 @@ Result<PackedWeights> PackedWeights::pack(const Graph& graph, const KernelTable&
   size_t total_bytes = 0;
   for (const Op& op : graph.ops()) {
     if (has_matrix(op)) {
-      const auto [it, added] = packed.matrices_.emplace(op.weight.data, describe(op.weight, table));
+      const auto [it, added] = packed.matrices_.emplace(
+          op.weight.data, PackedMatrix{.type = op.weight.type, .rows = op.weight.rows, .cols = op.weight.cols});
       if (!added) continue;
-      total_bytes += it->second.groups * it->second.group_bytes;
+      total_bytes += packed_bytes(it->second, table);
       order.push_back(&op.weight);
     } else if (op.kind == OpKind::kRmsNorm) {
       packed.vectors_.emplace(op.weight.data, to_floats(op.weight));
@@ -65,7 +59,7 @@ Result<PackedWeights> PackedWeights::pack(const Graph& graph, const KernelTable&
   for (const Tensor* tensor : order) {
     PackedMatrix& matrix = packed.matrices_.at(tensor->data);
     matrix.data = next;
-    next += matrix.groups * matrix.group_bytes;
+    next += packed_bytes(matrix, table);
     pack_matrix(*tensor, matrix, table, pool);
     if (tensor->release) tensor->release();
     if (progress) progress(static_cast<double>(next - packed.arena_.data()) / static_cast<double>(total_bytes));

@@ -16,16 +16,6 @@
 
 namespace ingle::cpu {
 
-struct PackedMatrix {
-  DType type = DType::kF32;
-  uint32_t rows = 0, cols = 0;
-  uint32_t groups = 0;  // of `lanes` rows
-  size_t group_bytes = 0;
-  std::byte* data = nullptr;
-
-  const std::byte* group(uint32_t index) const { return data + index * group_bytes; }
-};
-
 class PackedWeights {
  public:
   // Errors: kResourceExhausted. progress gets the fraction packed so far, on the calling thread.

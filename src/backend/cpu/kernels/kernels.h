@@ -1,6 +1,6 @@
-// The CPU kernels behind one table per instruction set. Every table gives the bits of the scalar one (docs/numerics.md).
-// A packed group is kGroupRows output rows on every instruction set; how it lies in memory is the table's own affair.
-// Called by the executor from pool threads; the functions hold no state, never allocate and split outputs only.
+// The CPU kernels behind one table per instruction set. Every table gives the bits of the scalar one
+// (docs/numerics.md). Called by the executor from pool threads; the functions hold no state, never allocate and split
+// outputs only.
 #pragma once
 
 #include <cstddef>
@@ -18,8 +18,9 @@ struct ActivationBlock;
 
 enum class Activation : uint8_t { kSilu, kGeluTanh };
 
-inline constexpr uint32_t kGroupRows = 16;     // output rows of a packed group
-inline constexpr uint32_t kPieceTokens = 256;  // attention pieces begin at absolute positions that are multiples of this
+inline constexpr uint32_t kGroupRows = 16;  // output rows of a packed group
+inline constexpr uint32_t kPieceTokens =
+    256;  // attention pieces begin at absolute positions that are multiples of this
 
 // Where the keys and values of one layer lie inside a page of one layer. K is transposed so that lane = token:
 //   K [kv_heads][head_dim][kPageTokens], V [kv_heads][kPageTokens][head_dim], elements f32, f16 or int8.
@@ -42,12 +43,12 @@ struct AttentionTile {
   KvLayout layout;
   const std::byte* const* pages = nullptr;  // pages[j] holds the layer's tokens [32 j, 32 j + 32) of the sequence
   uint32_t kv_head = 0;
-  uint32_t queries = 0;                     // 1..kMaxTileQueries
-  const float* const* q = nullptr;          // [queries][head_dim], already rotated
-  const uint32_t* positions = nullptr;      // [queries]; a query sees keys at positions <= its own
-  uint32_t window = 0;                      // 0: all; else only the keys with position > own position - window
-  float scale = 1;                          // scores are scale * q.k
-  float softcap = 0;                        // 0: none; else scores are softcap * tanh(score / softcap)
+  uint32_t queries = 0;                 // 1..kMaxTileQueries
+  const float* const* q = nullptr;      // [queries][head_dim], already rotated
+  const uint32_t* positions = nullptr;  // [queries]; a query sees keys at positions <= its own
+  uint32_t window = 0;                  // 0: all; else only the keys with position > own position - window
+  float scale = 1;                      // scores are scale * q.k
+  float softcap = 0;                    // 0: none; else scores are softcap * tanh(score / softcap)
 };
 inline constexpr uint32_t kMaxTileQueries = 32;  // best in multiples of 8
 inline constexpr uint32_t kMaxHeadDim = 512;     // the executor refuses models beyond it
@@ -60,24 +61,36 @@ struct AttentionPartial {
   bool empty = true;  // saw no key yet
 };
 
+// A weight matrix as pack_group leaves it: packed_bytes(type, rows, cols) bytes on a 64-byte boundary, which belong to
+// the caller. Its rows are in groups of kGroupRows; rows past the end are zero weights. How it lies in memory is the
+// table's own affair.
+struct PackedMatrix {
+  DType type = DType::kF32;
+  uint32_t rows = 0, cols = 0;  // cols is a multiple of the type's block
+  std::byte* data = nullptr;
+
+  uint32_t groups() const { return (rows + kGroupRows - 1) / kGroupRows; }
+};
+
 struct KernelTable {
   std::string_view name;  // as INGLE_ISA and --isa name it
 
-  // ---- Matmul. A packed matrix is ceil(rows / kGroupRows) groups; rows past the end are zero weights.
-  // 0 for types without a matmul (integers, F64, Q8_1, Q8_K). cols must be a multiple of the type's block.
-  size_t (*packed_group_bytes)(DType type, uint32_t cols);  // a multiple of 64
-  // Packs `rows` (1..kGroupRows) rows of `cols` values, row_bytes apart, into the group at dst (64-byte aligned).
-  void (*pack_group)(DType type, const void* src, size_t row_bytes, uint32_t rows, uint32_t cols, void* dst);
-  // The dequantised row `row` (0..kGroupRows - 1) of a group: the embedding lookup. Equals dequantize() of the source row.
-  void (*unpack_row)(DType type, const void* group, uint32_t row, uint32_t cols, float* out);
+  // ---- Matmul.
+  // A multiple of 64; 0 for types without a matmul (integers, F64, Q8_1, Q8_K).
+  size_t (*packed_bytes)(DType type, uint32_t rows, uint32_t cols);
+  // Packs the rows of group `group` of the matrix whose rows lie at src, row_bytes apart, at any alignment.
+  void (*pack_group)(const PackedMatrix& to, uint32_t group, const void* src, size_t row_bytes);
+  // A dequantised row: the embedding lookup. Equals dequantize() of the source row.
+  void (*unpack_row)(const PackedMatrix& from, uint32_t row, float* out);
   // One column's activations as int8 blocks: x [cols] -> out [cols / 32]. cols is a multiple of 32.
   void (*quantize)(const float* x, uint32_t cols, ActivationBlock* out);
-  // One group times `columns` columns: out[c * out_stride + row] for all kGroupRows rows (out is padded or a scratch).
-  // x: ActivationBlock [columns][cols / 32] for block-quantised types, float [columns][cols] for F32, F16 and BF16,
-  // x_stride_bytes apart. scratch: matmul_scratch_bytes(type, cols) bytes of this thread, 64-byte aligned.
-  void (*matmul_group)(DType type, const void* group, uint32_t cols, const void* x, size_t x_stride_bytes,
-                       uint32_t columns, float* out, size_t out_stride, void* scratch);
-  size_t (*matmul_scratch_bytes)(DType type, uint32_t cols);
+  // `group_count` groups of w times `columns` columns: out[c * out_stride + r] for each of their group_count *
+  // kGroupRows rows r, counted from the first (out is padded or a scratch). About 16 groups per call run fastest: they
+  // lie together in memory. x: ActivationBlock [columns][cols / 32] for block-quantised types, float [columns][cols]
+  // for F32, F16 and BF16, x_stride_bytes apart. scratch: kMatmulScratchBytes of this thread, 64-byte
+  // aligned.
+  void (*matmul)(const PackedMatrix& w, uint32_t first_group, uint32_t group_count, const void* x,
+                 size_t x_stride_bytes, uint32_t columns, float* out, size_t out_stride, void* scratch);
 
   // ---- Elementwise. In-place is allowed where an input and the output have the same type.
   // out[i] = x[i] / sqrt(mean(x^2) + eps) * weight[i]; the sum is 16 strided partial sums folded in a fixed tree.
@@ -85,7 +98,7 @@ struct KernelTable {
   void (*add)(const float* a, const float* b, uint32_t n, float* out);
   void (*scale)(const float* x, float factor, uint32_t n, float* out);
   void (*gated)(Activation activation, const float* gate, const float* up, uint32_t n, float* out);  // act(gate) * up
-  void (*softcap)(const float* x, float cap, uint32_t n, float* out);                                // cap * tanh(x / cap)
+  void (*softcap)(const float* x, float cap, uint32_t n, float* out);  // cap * tanh(x / cap)
   // Rotates the first 2 * pairs of head_dim channels of each head. cos, sin [pairs].
   // interleaved: pairs are (2i, 2i + 1), as GGUF's llama files are; else (i, i + pairs).
   void (*rope)(const float* x, const float* cos, const float* sin, uint32_t heads, uint32_t head_dim, uint32_t pairs,
@@ -107,10 +120,11 @@ struct KernelTable {
   // out[i] = partial.values[i] / denominator.
   void (*attention_finish)(const AttentionPartial& partial, uint32_t head_dim, float* out);
 };
+inline constexpr size_t kMatmulScratchBytes = 20 * 1024;
 inline constexpr size_t kAttentionScratchBytes = 192 * 1024;
 
-bool is_block_quantized(DType type);  // takes ActivationBlocks; else floats
-size_t activation_bytes(DType type, uint32_t cols);  // of one column, as matmul_group reads it; a multiple of 64
+bool is_block_quantized(DType type);                 // takes ActivationBlocks; else floats
+size_t activation_bytes(DType type, uint32_t cols);  // of one column, as matmul reads it; a multiple of 64
 
 // The tables this build holds and this CPU can run, best first; the last is "scalar".
 std::span<const KernelTable* const> available_tables();

@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "backend/cpu/kernels/activation_block.h"
 #include "backend/cpu/kernels/isa_region.h"
@@ -21,6 +22,22 @@
 
 INGLE_REGION_BEGIN
 namespace ingle::cpu {
+
+// What a tile multiplies: a strip or group of a slice, and the same slice of N columns of activations.
+struct TileArgs {
+  const uint8_t* weights;
+  const std::byte* x;  // as the tile's pack_input left it, if it has one
+  size_t x_stride_bytes;
+  uint32_t cols;
+  float* out;  // [N], out_stride apart
+  size_t out_stride;
+  bool resume;  // the sums go on from what is in out
+};
+
+// The arithmetic of a tile this wide fills the window in which the CPU looks ahead, and weights would arrive late.
+// Narrower tiles are faster without: each prefetch holds one of the few buffers for misses of the first-level cache.
+inline constexpr uint32_t kPrefetchColumns = 8;
+inline constexpr size_t kPrefetchBytes = 6 << 10;  // ahead: about 16 sub-blocks, or the latency of memory
 
 // One format's tile: kLanes rows times N columns.
 template <class Isa, BlockFormat kFormat>
@@ -79,17 +96,6 @@ struct BlockTile {
     }
   }
 
-  // The sum's start: minus what the zero point adds to it.
-  static INGLE_INLINE I start(int32_t quant_sum) {
-    if constexpr (kZeroPoint == 0) {
-      return Isa::set1_i32(0);
-    } else {
-      constexpr int kShift = __builtin_ctz(kZeroPoint);
-      static_assert(kZeroPoint == 1 << kShift);
-      return Isa::sub_i32(Isa::set1_i32(0), Isa::template shift_left<kShift>(Isa::set1_i32(quant_sum)));
-    }
-  }
-
   struct ScaleMin {
     F scale, min;  // the min that acc is given, of its own sign
   };
@@ -139,67 +145,117 @@ struct BlockTile {
     }
   }
 
-  static INGLE_INLINE F accumulate(F acc, ScaleMin s, float y_scale, float y_scaled_sum, I isum) {
-    acc = Isa::fma(Isa::mul(s.scale, Isa::set1(y_scale)), Isa::to_f32(isum), acc);
-    if constexpr (kFormat.has_min()) acc = Isa::fma(s.min, Isa::set1(y_scaled_sum), acc);
+  // A block of N columns of activations: what this format's tile reads of them, together.
+  template <uint32_t N>
+  struct Input {
+    static constexpr uint32_t kHalves = kFormat.per_16() ? 2 : 1;
+    int8_t quants[N][kSubBlock];
+    float scale[N];
+    float scaled_sum[kFormat.has_min() ? kHalves * N : 1];
+    int32_t start[kZeroPoint != 0 ? kHalves * N : 1];  // of the integer sum: minus what the zero point will add to it
+  };
+
+  static constexpr bool kPacksInput = true;
+
+  // Blocks of N columns, x_stride_bytes apart, to Input<N>[cols / kSubBlock].
+  template <uint32_t N>
+  static void pack_input(const std::byte* x, size_t x_stride_bytes, uint32_t cols, std::byte* to) {
+    auto* out = reinterpret_cast<Input<N>*>(to);
+    for (uint32_t c = 0; c < N; c++) {
+      const auto* in = reinterpret_cast<const ActivationBlock*>(x + c * x_stride_bytes);
+      for (uint32_t b = 0; b < cols / kSubBlock; b++) {
+        std::memcpy(out[b].quants[c], in[b].quants, kSubBlock);
+        out[b].scale[c] = in[b].scale;
+        for (uint32_t h = 0; h < Input<N>::kHalves; h++) {
+          constexpr bool kPer16 = kFormat.per_16();
+          if constexpr (kFormat.has_min()) {
+            out[b].scaled_sum[h * N + c] = kPer16 ? in[b].scaled_half_sum[h] : in[b].scaled_sum;
+          }
+          if constexpr (kZeroPoint != 0) {
+            out[b].start[h * N + c] = -kZeroPoint * (kPer16 ? in[b].half_sum[h] : in[b].sum);
+          }
+        }
+      }
+    }
+  }
+  template <uint32_t N>
+  static constexpr size_t input_bytes(uint32_t cols) {
+    return cols / kSubBlock * sizeof(Input<N>);
+  }
+
+  template <uint32_t N>
+  static INGLE_INLINE I start(const Input<N>& y, uint32_t at) {
+    return Isa::set1_i32(kZeroPoint != 0 ? y.start[at] : 0);
+  }
+
+  template <uint32_t N>
+  static INGLE_INLINE F accumulate(F acc, ScaleMin s, const Input<N>& y, uint32_t c, uint32_t h, I isum) {
+    acc = Isa::fma(Isa::mul(s.scale, Isa::set1(y.scale[c])), Isa::to_f32(isum), acc);
+    if constexpr (kFormat.has_min()) acc = Isa::fma(s.min, Isa::set1(y.scaled_sum[h * N + c]), acc);
     return acc;
   }
 
   // Sub-block j of a record, one scale for its 32 columns.
   template <uint32_t N>
   static INGLE_INLINE void block_32(const uint8_t* codes, const uint8_t* scales, uint32_t j, ScaleMin super,
-                                    const ActivationBlock* const* y, uint32_t at, F* acc) {
+                                    const Input<N>& y, F* acc) {
     W w[4];
     I sum[N];
     unpack<0>(codes, w);
-    for (uint32_t c = 0; c < N; c++) sum[c] = dot16(start(y[c][at].sum), w, y[c][at].quants);
+    for (uint32_t c = 0; c < N; c++) sum[c] = dot16(start<N>(y, c), w, y.quants[c]);
     unpack<1>(codes, w);
-    for (uint32_t c = 0; c < N; c++) sum[c] = dot16(sum[c], w, y[c][at].quants + 16);
+    for (uint32_t c = 0; c < N; c++) sum[c] = dot16(sum[c], w, y.quants[c] + 16);
     const ScaleMin s = scale_min(scales, j, super);
-    for (uint32_t c = 0; c < N; c++) acc[c] = accumulate(acc[c], s, y[c][at].scale, y[c][at].scaled_sum, sum[c]);
+    for (uint32_t c = 0; c < N; c++) acc[c] = accumulate<N>(acc[c], s, y, c, 0, sum[c]);
   }
 
   // Half h of a sub-block with a scale per 16 columns.
   template <uint32_t N, int h>
   static INGLE_INLINE void block_16(const uint8_t* codes, const uint8_t* scales, uint32_t j, ScaleMin super,
-                                    const ActivationBlock* const* y, uint32_t at, F* acc) {
+                                    const Input<N>& y, F* acc) {
     W w[4];
     unpack<h>(codes, w);
     const ScaleMin s = scale_min(scales, 2 * j + h, super);
     for (uint32_t c = 0; c < N; c++) {
-      const ActivationBlock& a = y[c][at];
-      const I sum = dot16(start(a.half_sum[h]), w, a.quants + 16 * h);
-      acc[c] = accumulate(acc[c], s, a.scale, a.scaled_half_sum[h], sum);
+      const I sum = dot16(start<N>(y, h * N + c), w, y.quants[c] + 16 * h);
+      acc[c] = accumulate<N>(acc[c], s, y, c, h, sum);
     }
   }
 
-  // out[c * out_stride + lane] for N columns; resume: adds to what is there.
   template <uint32_t N>
-  static void run(const uint8_t* strip, uint32_t blocks, const std::byte* x, size_t x_stride_bytes, float* out,
-                  size_t out_stride, bool resume) {
-    const ActivationBlock* y[N];
+  static void run(const TileArgs& args) {
+    const auto* y = reinterpret_cast<const Input<N>*>(args.x);
+    const uint8_t* record = args.weights;
     F acc[N];
-    for (uint32_t c = 0; c < N; c++) {
-      y[c] = reinterpret_cast<const ActivationBlock*>(x + c * x_stride_bytes);
-      acc[c] = resume ? Isa::loadu(out + c * out_stride) : Isa::zero();
-    }
+    for (uint32_t c = 0; c < N; c++) acc[c] = args.resume ? Isa::loadu(args.out + c * args.out_stride) : Isa::zero();
+    const uint32_t blocks = args.cols / kSubBlock;
     for (uint32_t first = 0; first < blocks; first += kRecord) {
       const uint32_t n = blocks - first < kRecord ? blocks - first : kRecord;
-      const uint8_t* codes = strip;
-      const uint8_t* scales = strip + n * kFormat.code_bytes() * kLanes;
+      const uint8_t* codes = record;
+      const uint8_t* scales = record + n * kFormat.code_bytes() * kLanes;
       const ScaleMin super = super_scale(scales);
-      for (uint32_t j = 0; j < n; j++, codes += kFormat.code_bytes() * kLanes) {
+      for (uint32_t j = 0; j < n; j++, y++, codes += kFormat.code_bytes() * kLanes) {
+        if constexpr (N >= kPrefetchColumns) prefetch(codes + kPrefetchBytes);
         if constexpr (kFormat.per_16()) {
-          block_16<N, 0>(codes, scales, j, super, y, first + j, acc);
-          block_16<N, 1>(codes, scales, j, super, y, first + j, acc);
+          block_16<N, 0>(codes, scales, j, super, *y, acc);
+          block_16<N, 1>(codes, scales, j, super, *y, acc);
         } else {
-          block_32<N>(codes, scales, j, super, y, first + j, acc);
+          block_32<N>(codes, scales, j, super, *y, acc);
         }
       }
-      strip += kFormat.record_bytes(n, kLanes);
+      record += kFormat.record_bytes(n, kLanes);
     }
-    for (uint32_t c = 0; c < N; c++) Isa::storeu(out + c * out_stride, acc[c]);
+    for (uint32_t c = 0; c < N; c++) Isa::storeu(args.out + c * args.out_stride, acc[c]);
   }
+
+  // The codes of one sub-block.
+  static INGLE_INLINE void prefetch(const uint8_t* codes) {
+    for (size_t i = 0; i < kFormat.code_bytes() * kLanes; i += 64) __builtin_prefetch(codes + i);
+  }
+
+  static constexpr uint32_t kRows = kLanes;
+  static size_t strip_bytes(uint32_t cols) { return kFormat.strip_bytes(cols / kSubBlock, kLanes); }
+  static size_t input_offset(uint32_t first_col) { return first_col / kSubBlock * sizeof(ActivationBlock); }
 };
 
 // F32, F16 and BF16 weights: kGroupRows rows times N columns.
@@ -215,25 +271,35 @@ struct FloatTile {
     if constexpr (kType == DType::kBF16) return Isa::load_bf16(reinterpret_cast<const uint16_t*>(p));
   }
 
+  static constexpr bool kPacksInput = false;
+
   template <uint32_t N>
-  static void run(const uint8_t* group, uint32_t cols, const std::byte* x, size_t x_stride_bytes, float* out,
-                  size_t out_stride, bool) {
+  static void run(const TileArgs& args) {
     const float* y[N];
+    for (uint32_t c = 0; c < N; c++) y[c] = reinterpret_cast<const float*>(args.x + c * args.x_stride_bytes);
+    const uint8_t* weights = args.weights;
     F acc[N][kVectors];
     for (uint32_t c = 0; c < N; c++) {
-      y[c] = reinterpret_cast<const float*>(x + c * x_stride_bytes);
-      for (uint32_t v = 0; v < kVectors; v++) acc[c][v] = Isa::zero();
-    }
-    for (uint32_t k = 0; k < cols; k++, group += kGroupRows * kBytes) {
       for (uint32_t v = 0; v < kVectors; v++) {
-        const F w = load(group + v * Isa::kLanes * kBytes);
+        acc[c][v] = args.resume ? Isa::loadu(args.out + c * args.out_stride + v * Isa::kLanes) : Isa::zero();
+      }
+    }
+    for (uint32_t k = 0; k < args.cols; k++, weights += kColumnBytes) {
+      if constexpr (N >= kPrefetchColumns) __builtin_prefetch(weights + kPrefetchBytes);
+      for (uint32_t v = 0; v < kVectors; v++) {
+        const F w = load(weights + v * Isa::kLanes * kBytes);
         for (uint32_t c = 0; c < N; c++) acc[c][v] = Isa::fma(w, Isa::set1(y[c][k]), acc[c][v]);
       }
     }
     for (uint32_t c = 0; c < N; c++) {
-      for (uint32_t v = 0; v < kVectors; v++) Isa::storeu(out + c * out_stride + v * Isa::kLanes, acc[c][v]);
+      for (uint32_t v = 0; v < kVectors; v++) Isa::storeu(args.out + c * args.out_stride + v * Isa::kLanes, acc[c][v]);
     }
   }
+
+  static constexpr size_t kColumnBytes = kGroupRows * kBytes;
+  static constexpr uint32_t kRows = kGroupRows;
+  static size_t strip_bytes(uint32_t cols) { return cols * kColumnBytes; }
+  static size_t input_offset(uint32_t first_col) { return first_col * sizeof(float); }
 };
 
 template <class Isa>
@@ -241,116 +307,151 @@ struct MatmulKernels {
   using F = typename Isa::F;
   using I = typename Isa::I;
   static constexpr uint32_t kLanes = Isa::kLanes;
+  static constexpr size_t kInputBytes = kMatmulScratchBytes - kInt8RecordsBytes;
   static constexpr PackTarget kTarget = {Isa::kLanes, Isa::kSignedBias};
 
-  static size_t packed_group_bytes(DType type, uint32_t cols) { return cpu::packed_group_bytes(type, cols, kTarget); }
-  static void pack_group(DType type, const void* src, size_t row_bytes, uint32_t rows, uint32_t cols, void* dst) {
-    cpu::pack_group(type, src, row_bytes, rows, cols, dst, kTarget);
+  static size_t packed_bytes(DType type, uint32_t rows, uint32_t cols) {
+    return cpu::packed_bytes(type, rows, cols, kTarget);
   }
-  static void unpack_row(DType type, const void* group, uint32_t row, uint32_t cols, float* out) {
-    cpu::unpack_row(type, group, row, cols, out, kTarget);
+  static void pack_group(const PackedMatrix& to, uint32_t group, const void* src, size_t row_bytes) {
+    cpu::pack_group(to, group, src, row_bytes, kTarget);
   }
-  static size_t matmul_scratch_bytes(DType type, uint32_t) {
-    return block_format(type) == nullptr && is_block_quantized(type) ? kInt8RecordsBytes : 0;
+  static void unpack_row(const PackedMatrix& from, uint32_t row, float* out) {
+    cpu::unpack_row(from, row, out, kTarget);
   }
-
   static void quantize(const float* x, uint32_t cols, ActivationBlock* out) {
     for (uint32_t i = 0; i < cols; i += kSubBlock) quantize_block(x + i, *out++);
   }
 
-  static void matmul_group(DType type, const void* group, uint32_t cols, const void* x, size_t x_stride_bytes,
-                           uint32_t columns, float* out, size_t out_stride, void* scratch) {
-    const Columns to{static_cast<const std::byte*>(x), x_stride_bytes, columns, out, out_stride};
-    const auto* g = static_cast<const uint8_t*>(group);
-    switch (type) {
+  static void matmul(const PackedMatrix& w, uint32_t first_group, uint32_t group_count, const void* x,
+                     size_t x_stride_bytes, uint32_t columns, float* out, size_t out_stride, void* scratch) {
+    CHECK(first_group + group_count <= w.groups());
+    const Call call{first_group, group_count, static_cast<const std::byte*>(x), x_stride_bytes, columns,
+                    out,         out_stride,  static_cast<std::byte*>(scratch)};
+    switch (w.type) {
       case DType::kF32:
-        return tiles<FloatTile<Isa, DType::kF32>>(g, cols, to, false);
+        return slices<FloatTile<Isa, DType::kF32>>(w, call);
       case DType::kF16:
-        return tiles<FloatTile<Isa, DType::kF16>>(g, cols, to, false);
+        return slices<FloatTile<Isa, DType::kF16>>(w, call);
       case DType::kBF16:
-        return tiles<FloatTile<Isa, DType::kBF16>>(g, cols, to, false);
+        return slices<FloatTile<Isa, DType::kBF16>>(w, call);
       case DType::kQ4_0:
-        return strips<kFormatQ4_0>(g, cols, to);
+        return slices<BlockTile<Isa, kFormatQ4_0>>(w, call);
       case DType::kQ4_1:
-        return strips<kFormatQ4_1>(g, cols, to);
+        return slices<BlockTile<Isa, kFormatQ4_1>>(w, call);
       case DType::kQ5_0:
-        return strips<kFormatQ5_0>(g, cols, to);
+        return slices<BlockTile<Isa, kFormatQ5_0>>(w, call);
       case DType::kQ5_1:
-        return strips<kFormatQ5_1>(g, cols, to);
+        return slices<BlockTile<Isa, kFormatQ5_1>>(w, call);
       case DType::kQ8_0:
-        return strips<kFormatQ8_0>(g, cols, to);
+        return slices<BlockTile<Isa, kFormatQ8_0>>(w, call);
       case DType::kQ2_K:
-        return strips<kFormatQ2_K>(g, cols, to);
+        return slices<BlockTile<Isa, kFormatQ2_K>>(w, call);
       case DType::kQ3_K:
-        return strips<kFormatQ3_K>(g, cols, to);
+        return slices<BlockTile<Isa, kFormatQ3_K>>(w, call);
       case DType::kQ4_K:
-        return strips<kFormatQ4_K>(g, cols, to);
+        return slices<BlockTile<Isa, kFormatQ4_K>>(w, call);
       case DType::kQ5_K:
-        return strips<kFormatQ5_K>(g, cols, to);
+        return slices<BlockTile<Isa, kFormatQ5_K>>(w, call);
       case DType::kQ6_K:
-        return strips<kFormatQ6_K>(g, cols, to);
+        return slices<BlockTile<Isa, kFormatQ6_K>>(w, call);
       case DType::kIQ4_NL:
-        return strips<kFormatIQ4_NL>(g, cols, to);
+        return slices<BlockTile<Isa, kFormatIQ4_NL>>(w, call);
       case DType::kIQ4_XS:
-        return strips<kFormatIQ4_XS>(g, cols, to);
+        return slices<BlockTile<Isa, kFormatIQ4_XS>>(w, call);
       case DType::kMXFP4:
-        return strips<kFormatMXFP4>(g, cols, to);
+        return slices<BlockTile<Isa, kFormatMXFP4>>(w, call);
       default:
-        return decoded(type, g, cols, to, scratch);
+        return decoded_slices(w, call);
     }
   }
 
  private:
-  struct Columns {
-    const std::byte* x;
+  struct Call {
+    uint32_t first_group, group_count;
+    const std::byte* x;  // from a slice's first column on
     size_t x_stride_bytes;
     uint32_t columns;
     float* out;
     size_t out_stride;
+    std::byte* scratch;
+  };
+  // The groups of a call in one slice.
+  struct Groups {
+    const uint8_t* data;
+    uint32_t count, cols;
+    size_t bytes;  // of each
+    bool resume;
   };
 
-  // All columns in tiles of the widest kind, then of the narrower ones. `size`: what the tile takes.
   template <class Tile>
-  static void tiles(const uint8_t* weights, uint32_t size, Columns to, bool resume) {
-    uint32_t c = 0;
-    if constexpr (Isa::kMaxColumns >= 8) c = tiles_of<Tile, 8>(weights, size, to, resume, c);
-    if constexpr (Isa::kMaxColumns >= 4) c = tiles_of<Tile, 4>(weights, size, to, resume, c);
-    if constexpr (Isa::kMaxColumns >= 2) c = tiles_of<Tile, 2>(weights, size, to, resume, c);
-    tiles_of<Tile, 1>(weights, size, to, resume, c);
-  }
-  template <class Tile, uint32_t N>
-  static INGLE_INLINE uint32_t tiles_of(const uint8_t* weights, uint32_t size, const Columns& to, bool resume,
-                                        uint32_t c) {
-    for (; c + N <= to.columns; c += N) {
-      Tile::template run<N>(weights, size, to.x + c * to.x_stride_bytes, to.x_stride_bytes, to.out + c * to.out_stride,
-                            to.out_stride, resume);
-    }
-    return c;
-  }
-
-  template <BlockFormat kFormat>
-  static void strips(const uint8_t* group, uint32_t cols, Columns to) {
-    const uint32_t blocks = cols / kSubBlock;
-    for (uint32_t row = 0; row < kGroupRows; row += kLanes, to.out += kLanes) {
-      tiles<BlockTile<Isa, kFormat>>(group, blocks, to, false);
-      group += kFormat.strip_bytes(blocks, kLanes);
+  static void slices(const PackedMatrix& w, Call call) {
+    const std::byte* x = call.x;
+    for (uint32_t s = 0; s < slice_count(w.type, w.cols); s++) {
+      const Slice slice = slice_at(w, s, kTarget);
+      call.x = x + Tile::input_offset(slice.first_col);
+      all_columns<Tile>(call, {first_group(w, call, slice), call.group_count, slice.cols, slice.group_bytes, s != 0});
     }
   }
 
-  // Codebook and ternary types: 256 columns at a time are decoded once for all columns.
-  static void decoded(DType type, const uint8_t* group, uint32_t cols, const Columns& all, void* scratch) {
-    CHECK(matmul_scratch_bytes(type, cols) != 0);
-    constexpr uint32_t kSpan = kRecord * kSubBlock;
-    for (uint32_t begin = 0; begin < cols; begin += kSpan) {
-      decode_int8_records(type, group, cols, begin, scratch, kTarget);
-      const auto* strip = static_cast<const uint8_t*>(scratch);
-      Columns to = all;
-      to.x += begin / kSubBlock * sizeof(ActivationBlock);
-      for (uint32_t row = 0; row < kGroupRows; row += kLanes, to.out += kLanes) {
-        tiles<BlockTile<Isa, kFormatInt8>>(strip, kRecord, to, begin != 0);
-        strip += kFormatInt8.record_bytes(kRecord, kLanes);
+  static const uint8_t* first_group(const PackedMatrix& w, const Call& call, const Slice& slice) {
+    return reinterpret_cast<const uint8_t*>(w.data) + slice.offset + call.first_group * slice.group_bytes;
+  }
+
+  // Codebook and ternary types: each group of a slice is decoded once for all columns.
+  static void decoded_slices(const PackedMatrix& w, Call call) {
+    CHECK(is_block_quantized(w.type));
+    auto* records = reinterpret_cast<uint8_t*>(call.scratch);
+    call.scratch += kInt8RecordsBytes;
+    using Tile = BlockTile<Isa, kFormatInt8>;
+    const std::byte* x = call.x;
+    float* out = call.out;
+    for (uint32_t s = 0; s < slice_count(w.type, w.cols); s++) {
+      const Slice slice = slice_at(w, s, kTarget);
+      call.x = x + Tile::input_offset(slice.first_col);
+      for (uint32_t g = 0; g < call.group_count; g++) {
+        decode_int8_records(w.type, first_group(w, call, slice) + g * slice.group_bytes, records, kTarget);
+        call.out = out + g * kGroupRows;
+        all_columns<Tile>(call, {records, 1, slice.cols, kInt8RecordsBytes, s != 0});
       }
     }
+  }
+
+  // In tiles of the widest kind, then of the narrower ones.
+  template <class Tile>
+  static void all_columns(const Call& call, const Groups& groups) {
+    uint32_t c = 0;
+    if constexpr (Isa::kMaxColumns >= 8) c = tiles_of<Tile, 8>(call, groups, c);
+    if constexpr (Isa::kMaxColumns >= 4) c = tiles_of<Tile, 4>(call, groups, c);
+    if constexpr (Isa::kMaxColumns >= 2) c = tiles_of<Tile, 2>(call, groups, c);
+    tiles_of<Tile, 1>(call, groups, c);
+  }
+
+  template <class Tile, uint32_t N>
+  static uint32_t tiles_of(const Call& call, const Groups& groups, uint32_t c) {
+    constexpr uint32_t kStrips = kGroupRows / Tile::kRows;
+    const size_t strip_bytes = Tile::strip_bytes(groups.cols);
+    for (; c + N <= call.columns; c += N) {
+      const std::byte* x = call.x + c * call.x_stride_bytes;
+      if constexpr (Tile::kPacksInput) {
+        CHECK(Tile::template input_bytes<N>(groups.cols) <= kInputBytes);
+        Tile::template pack_input<N>(x, call.x_stride_bytes, groups.cols, call.scratch);
+        x = call.scratch;
+      }
+      const uint8_t* weights = groups.data;
+      for (uint32_t strip = 0; strip < groups.count * kStrips; strip++) {
+        Tile::template run<N>({.weights = weights,
+                               .x = x,
+                               .x_stride_bytes = call.x_stride_bytes,
+                               .cols = groups.cols,
+                               .out = call.out + c * call.out_stride + strip * Tile::kRows,
+                               .out_stride = call.out_stride,
+                               .resume = groups.resume});
+        // A group is its strips and up to 63 bytes of padding.
+        weights += strip % kStrips + 1 < kStrips ? strip_bytes : groups.bytes - (kStrips - 1) * strip_bytes;
+      }
+    }
+    return c;
   }
 
   static void quantize_block(const float* x, ActivationBlock& out) {

@@ -52,9 +52,9 @@ std::vector<DType> matmul_types() {
 bool is_float(DType type) { return dtype_info(type).block_values == 1; }
 
 std::vector<uint32_t> widths(DType type) {
-  if (is_float(type)) return {1, 7, 33, 64, 100};
-  if (dtype_info(type).block_values == 32) return {32, 64, 256, 288, 576, 1024, 1056};
-  return {256, 512, 1280};
+  if (is_float(type)) return {1, 7, 33, 256, 300};
+  if (dtype_info(type).block_values == 32) return {32, 64, 256, 288, 576, 1024, 2080};
+  return {256, 512, 2304};
 }
 
 // Where a block keeps its f16 scales.
@@ -143,21 +143,29 @@ struct Activations {
   Buffer bytes;
 };
 
-struct Packed {
-  Packed(const KernelTable& t, DType dtype, const std::vector<uint8_t>& src, uint32_t row_count, uint32_t col_count)
-      : table(t), type(dtype), cols(col_count), group(t.packed_group_bytes(dtype, col_count)) {
-    table.pack_group(type, src.data(), src.size() / row_count, row_count, cols, group.data());
+class Packed {
+ public:
+  Packed(const KernelTable& table, DType type, const std::vector<uint8_t>& src, uint32_t rows, uint32_t cols)
+      : table_(table),
+        bytes_(table.packed_bytes(type, rows, cols)),
+        matrix_{.type = type, .rows = rows, .cols = cols, .data = bytes_.data()} {
+    for (uint32_t g = 0; g < matrix_.groups(); g++) table.pack_group(matrix_, g, src.data(), src.size() / rows);
   }
-  // [columns][kGroupRows]; checks that nothing else was written.
+  const PackedMatrix& matrix() const { return matrix_; }
+
+  // [columns][groups * kGroupRows]; checks that nothing else was written.
   std::vector<float> times(const Activations& x, uint32_t columns) const {
-    constexpr size_t kStride = kGroupRows + 3;
+    return times(x, columns, 0, matrix_.groups());
+  }
+  std::vector<float> times(const Activations& x, uint32_t columns, uint32_t first_group, uint32_t group_count) const {
     constexpr float kGuard = 12345.678f;
-    std::vector<float> out(kStride * columns, kGuard), dense;
-    Buffer scratch(table.matmul_scratch_bytes(type, cols));
-    table.matmul_group(type, group.data(), cols, x.bytes.data(), x.stride, columns, out.data(), kStride,
-                       scratch.data());
+    const size_t rows = size_t{group_count} * kGroupRows, stride = rows + 3;
+    std::vector<float> out(stride * columns, kGuard), dense;
+    Buffer scratch(kMatmulScratchBytes);
+    table_.matmul(matrix_, first_group, group_count, x.bytes.data(), x.stride, columns, out.data(), stride,
+                  scratch.data());
     for (size_t i = 0; i < out.size(); i++) {
-      if (i % kStride < kGroupRows) {
+      if (i % stride < rows) {
         dense.push_back(out[i]);
       } else {
         EXPECT_EQ(out[i], kGuard) << "wrote outside its rows";
@@ -165,10 +173,11 @@ struct Packed {
     }
     return dense;
   }
-  const KernelTable& table;
-  DType type;
-  uint32_t cols;
-  Buffer group;
+
+ private:
+  const KernelTable& table_;
+  Buffer bytes_;
+  PackedMatrix matrix_;
 };
 
 const KernelTable& scalar() { return *find_table("scalar"); }
@@ -198,7 +207,7 @@ class MatmulTest : public testing::TestWithParam<DType> {
 
 TEST_P(MatmulTest, EveryTableGivesTheScalarBits) {
   for (uint32_t cols : widths(GetParam())) {
-    for (uint32_t rows : {1u, 5u, 15u, 16u}) {
+    for (uint32_t rows : {1u, 15u, 16u, 37u}) {
       compare_tables(cols, rows, Content::kOrdinary, random_columns(cols, kMaxColumns, rng_));
     }
   }
@@ -254,7 +263,7 @@ TEST_P(MatmulTest, UnpackGivesWhatDequantizeGives) {
       for (const KernelTable* table : available_tables()) {
         const Packed packed(*table, type, src, kGroupRows, cols);
         for (uint32_t row = 0; row < kGroupRows; row++) {
-          table->unpack_row(type, packed.group.data(), row, cols, got.data());
+          table->unpack_row(packed.matrix(), row, got.data());
           for (uint32_t i = 0; i < cols; i++) {
             ASSERT_TRUE(same_bits(got[i], want[row * cols + i])) << table->name << " row " << row << " column " << i
                                                                  << ": " << got[i] << ", not " << want[row * cols + i];
@@ -273,10 +282,10 @@ TEST_P(MatmulTest, RowsOfAnyAlignmentAndDistancePack) {
   std::vector<uint8_t> spread(distance * rows + 1);
   for (uint32_t row = 0; row < rows; row++) std::memcpy(&spread[1 + row * distance], &src[row * row_bytes], row_bytes);
   for (const KernelTable* table : available_tables()) {
-    const size_t bytes = table->packed_group_bytes(type, cols);
+    const size_t bytes = table->packed_bytes(type, rows, cols);
     Buffer dense(bytes), other(bytes);
-    table->pack_group(type, src.data(), row_bytes, rows, cols, dense.data());
-    table->pack_group(type, &spread[1], distance, rows, cols, other.data());
+    table->pack_group({type, rows, cols, dense.data()}, 0, src.data(), row_bytes);
+    table->pack_group({type, rows, cols, other.data()}, 0, &spread[1], distance);
     EXPECT_EQ(std::memcmp(dense.data(), other.data(), bytes), 0) << table->name;
   }
 }
@@ -310,12 +319,33 @@ TEST_P(MatmulTest, NanStaysInItsColumn) {
 
 TEST_P(MatmulTest, PackedSizeIsCloseToTheFiles) {
   const DType type = GetParam();
-  const uint32_t cols = is_float(type) ? 1000 : 2048;
-  const double file = static_cast<double>(*dtype_bytes(type, uint64_t{cols} * kGroupRows));
+  const uint32_t cols = is_float(type) ? 1000 : 2048, rows = 1024;
+  const double file = static_cast<double>(*dtype_bytes(type, uint64_t{cols} * rows));
   for (const KernelTable* table : available_tables()) {
-    const size_t packed = table->packed_group_bytes(type, cols);
+    const size_t packed = table->packed_bytes(type, rows, cols);
     EXPECT_EQ(packed % 64, 0u);
     EXPECT_LE(static_cast<double>(packed), 1.03 * file) << table->name;
+  }
+}
+
+TEST_P(MatmulTest, AnyRunOfGroupsGivesTheSameBits) {
+  const DType type = GetParam();
+  const uint32_t cols = widths(type).back(), rows = 5 * kGroupRows - 2;
+  const std::vector<uint8_t> src = random_rows(type, rows, cols, Content::kOrdinary, rng_);
+  const std::vector<float> x = random_columns(cols, 3, rng_);
+  for (const KernelTable* table : available_tables()) {
+    const Packed packed(*table, type, src, rows, cols);
+    const Activations activations(*table, type, x, cols);
+    const std::vector<float> all = packed.times(activations, 3);
+    for (uint32_t first = 0; first < 5; first++) {
+      for (uint32_t count = 0; first + count <= 5; count++) {
+        const std::vector<float> some = packed.times(activations, 3, first, count);
+        for (size_t i = 0; i < some.size(); i++) {
+          const size_t column = i / (count * kGroupRows), row = first * kGroupRows + i % (count * kGroupRows);
+          ASSERT_TRUE(same_bits(some[i], all[column * 5 * kGroupRows + row])) << table->name;
+        }
+      }
+    }
   }
 }
 
@@ -324,7 +354,7 @@ INSTANTIATE_TEST_SUITE_P(Types, MatmulTest, testing::ValuesIn(matmul_types()),
 
 TEST(MatmulTypesTest, TypesWithoutArithmeticHaveNoPackedForm) {
   for (DType type : {DType::kQ8_1, DType::kQ8_K, DType::kI8, DType::kI16, DType::kI32, DType::kI64, DType::kF64}) {
-    for (const KernelTable* table : available_tables()) EXPECT_EQ(table->packed_group_bytes(type, 256), 0u);
+    for (const KernelTable* table : available_tables()) EXPECT_EQ(table->packed_bytes(type, 16, 256), 0u);
     EXPECT_FALSE(is_block_quantized(type));
   }
 }

@@ -295,48 +295,95 @@ void dequantize_record(const BlockFormat& format, const RowRecord& row, uint32_t
   }
 }
 
+// Rows of a source matrix: those of one group that exist, from one column on.
+struct Source {
+  const uint8_t* first;
+  size_t row_bytes;
+  uint32_t rows;
+
+  const uint8_t* row(uint32_t index) const { return first + index * row_bytes; }
+};
+
 template <typename T>
-void pack_floats(const void* src, size_t row_bytes, uint32_t rows, uint32_t cols, void* dst) {
-  auto* out = static_cast<uint8_t*>(dst);
+void pack_floats(const Source& from, uint32_t cols, uint8_t* to) {
   for (uint32_t row = 0; row < kGroupRows; row++) {
-    const uint8_t* in = static_cast<const uint8_t*>(src) + row * row_bytes;
     for (uint32_t i = 0; i < cols; i++) {
-      const T value = row < rows ? load<T>(in + i * sizeof(T)) : T{0};
-      std::memcpy(out + (size_t{i} * kGroupRows + row) * sizeof(T), &value, sizeof(T));
+      const T value = row < from.rows ? load<T>(from.row(row) + i * sizeof(T)) : T{0};
+      std::memcpy(to + (size_t{i} * kGroupRows + row) * sizeof(T), &value, sizeof(T));
     }
   }
 }
 
-void unpack_float_row(DType type, const void* group, uint32_t row, uint32_t cols, float* out) {
-  const auto* in = static_cast<const uint8_t*>(group);
-  const size_t bytes = dtype_info(type).block_bytes;
-  for (uint32_t i = 0; i < cols; i++) dequantize(type, in + (size_t{i} * kGroupRows + row) * bytes, out + i, 1);
+void pack_blocks(DType type, const BlockFormat& format, const Source& from, uint32_t cols, PackTarget target,
+                 uint8_t* to) {
+  const uint32_t blocks = cols / kSubBlock;
+  RowRecord records[kGroupRows];
+  for (uint32_t strip = 0; strip < kGroupRows; strip += target.lanes) {
+    for (uint32_t first = 0; first < blocks; first += kRecord) {
+      const uint32_t n = std::min(kRecord, blocks - first);
+      for (uint32_t lane = 0; lane < target.lanes; lane++) {
+        if (strip + lane < from.rows) {
+          read_row(type, format, from.row(strip + lane), first, n, records[lane]);
+        } else {
+          std::memset(&records[lane], 0, sizeof(RowRecord));
+        }
+      }
+      put_record(format, records, n, target, to);
+      to += format.record_bytes(n, target.lanes);
+    }
+  }
 }
 
-size_t row_bytes_of(DType type, uint32_t cols) {
+void unpack_blocks(const BlockFormat& format, const uint8_t* group, uint32_t row, uint32_t cols, PackTarget target,
+                   float* out) {
+  const uint32_t blocks = cols / kSubBlock;
+  const uint8_t* at = group + row / target.lanes * format.strip_bytes(blocks, target.lanes);
+  for (uint32_t first = 0; first < blocks; first += kRecord) {
+    const uint32_t n = std::min(kRecord, blocks - first);
+    RowRecord record;
+    get_record(format, at, n, row % target.lanes, target, record);
+    dequantize_record(format, record, n, out + size_t{first} * kSubBlock);
+    at += format.record_bytes(n, target.lanes);
+  }
+}
+
+size_t source_bytes(DType type, uint32_t cols) {
   const DTypeInfo& info = dtype_info(type);
   return size_t{cols} / info.block_values * info.block_bytes;
 }
 
-void pack_blocks(DType type, const BlockFormat& format, const uint8_t* src, size_t row_bytes, uint32_t rows,
-                 uint32_t cols, PackTarget target, uint8_t* dst) {
-  const uint32_t blocks = cols / kSubBlock;
-  for (uint32_t strip = 0; strip < kGroupRows; strip += target.lanes) {
-    for (uint32_t first = 0; first < blocks; first += kRecord) {
-      const uint32_t n = std::min(kRecord, blocks - first);
-      RowRecord record[kGroupRows];
-      for (uint32_t lane = 0; lane < target.lanes; lane++) {
-        if (strip + lane < rows) {
-          read_row(type, format, src + (strip + lane) * row_bytes, first, n, record[lane]);
-        } else {
-          std::memset(&record[lane], 0, sizeof(RowRecord));
-        }
-      }
-      put_record(format, record, n, target, dst);
-      dst += format.record_bytes(n, target.lanes);
-    }
+// The columns that slices are whole numbers of, and how many of these they hold at most: enough that few sums are set
+// down between slices, yet about 10 KB of weights per group.
+struct SliceUnit {
+  uint32_t cols, most;
+};
+SliceUnit slice_unit(DType type) {
+  constexpr size_t kBytes = 10 << 10;
+  if (const BlockFormat* format = block_format(type)) {
+    const size_t fit = kBytes / format->record_bytes(kRecord, kGroupRows);
+    return {kSuper, static_cast<uint32_t>(std::min<size_t>(fit, 4))};
   }
+  if (is_float_type(type)) return {16, 16};
+  return {kSuper, 1};
 }
+
+uint32_t ceil_div(uint32_t a, uint32_t b) { return a / b + (a % b != 0); }
+
+// Of all slices but the last, which may have fewer.
+uint32_t slice_cols(DType type, uint32_t cols) {
+  const SliceUnit unit = slice_unit(type);
+  const uint32_t units = ceil_div(cols, unit.cols), slices = ceil_div(units, unit.most);
+  return slices == 0 ? 0 : ceil_div(units, slices) * unit.cols;
+}
+
+size_t slice_group_bytes(DType type, uint32_t cols, PackTarget target) {
+  if (const BlockFormat* format = block_format(type)) {
+    return round_up(format->strip_bytes(cols / kSubBlock, target.lanes) * (kGroupRows / target.lanes), 64);
+  }
+  return source_bytes(type, cols) * kGroupRows;
+}
+
+bool has_matmul(DType type) { return is_float_type(type) || is_block_quantized(type); }
 
 }  // namespace
 
@@ -350,62 +397,78 @@ size_t activation_bytes(DType type, uint32_t cols) {
   return round_up(bytes, 64);
 }
 
-size_t packed_group_bytes(DType type, uint32_t cols, PackTarget target) {
-  size_t bytes = 0;
-  if (const BlockFormat* format = block_format(type)) {
-    bytes = format->strip_bytes(cols / kSubBlock, target.lanes) * (kGroupRows / target.lanes);
-  } else if (is_float_type(type) || decodes_to_int8(type)) {
-    bytes = row_bytes_of(type, cols) * kGroupRows;
-  }
-  return round_up(bytes, 64);
+uint32_t slice_count(DType type, uint32_t cols) { return cols == 0 ? 0 : ceil_div(cols, slice_cols(type, cols)); }
+
+Slice slice_at(const PackedMatrix& matrix, uint32_t index, PackTarget target) {
+  const uint32_t full = slice_cols(matrix.type, matrix.cols), first = index * full;
+  const uint32_t cols = std::min(full, matrix.cols - first);
+  return {.first_col = first,
+          .cols = cols,
+          .offset = index * slice_group_bytes(matrix.type, full, target) * matrix.groups(),
+          .group_bytes = slice_group_bytes(matrix.type, cols, target)};
 }
 
-void pack_group(DType type, const void* src, size_t row_bytes, uint32_t rows, uint32_t cols, void* dst,
-                PackTarget target) {
-  CHECK(rows <= kGroupRows && cols % dtype_info(type).block_values == 0);
-  const auto* in = static_cast<const uint8_t*>(src);
-  if (const BlockFormat* format = block_format(type)) {
-    return pack_blocks(type, *format, in, row_bytes, rows, cols, target, static_cast<uint8_t*>(dst));
-  }
-  if (type == DType::kF32) return pack_floats<uint32_t>(src, row_bytes, rows, cols, dst);
-  if (is_float_type(type)) return pack_floats<uint16_t>(src, row_bytes, rows, cols, dst);
-  CHECK(decodes_to_int8(type));
-  const size_t bytes = row_bytes_of(type, cols);
-  auto* out = static_cast<uint8_t*>(dst);
-  for (uint32_t row = 0; row < rows; row++) std::memcpy(out + row * bytes, in + row * row_bytes, bytes);
-  std::memset(out + rows * bytes, 0, (kGroupRows - rows) * bytes);
+size_t packed_bytes(DType type, uint32_t rows, uint32_t cols, PackTarget target) {
+  if (!has_matmul(type) || cols == 0) return 0;
+  const PackedMatrix matrix{.type = type, .rows = rows, .cols = cols};
+  const Slice last = slice_at(matrix, slice_count(type, cols) - 1, target);
+  return round_up(last.offset + last.group_bytes * matrix.groups(), 64);
 }
 
-void unpack_row(DType type, const void* group, uint32_t row, uint32_t cols, float* out, PackTarget target) {
-  CHECK(row < kGroupRows);
-  if (is_float_type(type)) return unpack_float_row(type, group, row, cols, out);
-  const auto* in = static_cast<const uint8_t*>(group);
-  if (decodes_to_int8(type)) return dequantize(type, in + row * row_bytes_of(type, cols), out, cols);
-  const BlockFormat& format = *block_format(type);
-  const uint32_t blocks = cols / kSubBlock;
-  const uint8_t* at = in + row / target.lanes * format.strip_bytes(blocks, target.lanes);
-  for (uint32_t first = 0; first < blocks; first += kRecord) {
-    const uint32_t n = std::min(kRecord, blocks - first);
-    RowRecord record;
-    get_record(format, at, n, row % target.lanes, target, record);
-    dequantize_record(format, record, n, out + size_t{first} * kSubBlock);
-    at += format.record_bytes(n, target.lanes);
+void pack_group(const PackedMatrix& to, uint32_t group, const void* src, size_t row_bytes, PackTarget target) {
+  CHECK(has_matmul(to.type) && group < to.groups() && to.cols % dtype_info(to.type).block_values == 0);
+  const uint32_t first_row = group * kGroupRows;
+  for (uint32_t s = 0; s < slice_count(to.type, to.cols); s++) {
+    const Slice slice = slice_at(to, s, target);
+    const Source from{static_cast<const uint8_t*>(src) + first_row * row_bytes + source_bytes(to.type, slice.first_col),
+                      row_bytes, std::min(kGroupRows, to.rows - first_row)};
+    auto* out = reinterpret_cast<uint8_t*>(to.data) + slice.offset + group * slice.group_bytes;
+    if (const BlockFormat* format = block_format(to.type)) {
+      pack_blocks(to.type, *format, from, slice.cols, target, out);
+    } else if (to.type == DType::kF32) {
+      pack_floats<uint32_t>(from, slice.cols, out);
+    } else if (is_float_type(to.type)) {
+      pack_floats<uint16_t>(from, slice.cols, out);
+    } else {
+      const size_t bytes = source_bytes(to.type, slice.cols);
+      for (uint32_t row = 0; row < from.rows; row++) std::memcpy(out + row * bytes, from.row(row), bytes);
+      std::memset(out + from.rows * bytes, 0, (kGroupRows - from.rows) * bytes);
+    }
   }
 }
 
-void decode_int8_records(DType type, const void* group, uint32_t cols, uint32_t begin, void* records,
-                         PackTarget target) {
-  const size_t row_bytes = row_bytes_of(type, cols), offset = row_bytes_of(type, begin);
+void unpack_row(const PackedMatrix& from, uint32_t row, float* out, PackTarget target) {
+  CHECK(has_matmul(from.type) && row < from.rows);
+  const uint32_t lane = row % kGroupRows;
+  for (uint32_t s = 0; s < slice_count(from.type, from.cols); s++) {
+    const Slice slice = slice_at(from, s, target);
+    const auto* group =
+        reinterpret_cast<const uint8_t*>(from.data) + slice.offset + row / kGroupRows * slice.group_bytes;
+    if (const BlockFormat* format = block_format(from.type)) {
+      unpack_blocks(*format, group, lane, slice.cols, target, out + slice.first_col);
+    } else if (is_float_type(from.type)) {
+      const size_t bytes = dtype_info(from.type).block_bytes;
+      for (uint32_t i = 0; i < slice.cols; i++) {
+        dequantize(from.type, group + (size_t{i} * kGroupRows + lane) * bytes, out + slice.first_col + i, 1);
+      }
+    } else {
+      dequantize(from.type, group + lane * source_bytes(from.type, slice.cols), out + slice.first_col, slice.cols);
+    }
+  }
+}
+
+void decode_int8_records(DType type, const uint8_t* group, void* records, PackTarget target) {
+  const size_t block_bytes = dtype_info(type).block_bytes;
   auto* out = static_cast<uint8_t*>(records);
+  RowRecord rows[kGroupRows];
   for (uint32_t strip = 0; strip < kGroupRows; strip += target.lanes) {
-    RowRecord record[kGroupRows];
     for (uint32_t lane = 0; lane < target.lanes; lane++) {
       float scales[kSuper / kInt8ScaleValues];
-      const uint8_t* in = static_cast<const uint8_t*>(group) + (strip + lane) * row_bytes + offset;
-      decode_to_int8(type, in, reinterpret_cast<int8_t*>(record[lane].codes), scales, kSuper);
-      std::memcpy(record[lane].scales, scales, sizeof scales);
+      decode_to_int8(type, group + (strip + lane) * block_bytes, reinterpret_cast<int8_t*>(rows[lane].codes), scales,
+                     kSuper);
+      std::memcpy(rows[lane].scales, scales, sizeof scales);
     }
-    put_record(kFormatInt8, record, kRecord, target, out);
+    put_record(kFormatInt8, rows, kRecord, target, out);
     out += kFormatInt8.record_bytes(kRecord, target.lanes);
   }
 }

@@ -14,12 +14,11 @@ consteval KernelTable make_table(std::string_view name) {
   using Rows = Elementwise<Isa>;
   using Heads = AttentionKernels<Isa>;
   return {.name = name,
-          .packed_group_bytes = Matmul::packed_group_bytes,
+          .packed_bytes = Matmul::packed_bytes,
           .pack_group = Matmul::pack_group,
           .unpack_row = Matmul::unpack_row,
           .quantize = Matmul::quantize,
-          .matmul_group = Matmul::matmul_group,
-          .matmul_scratch_bytes = Matmul::matmul_scratch_bytes,
+          .matmul = Matmul::matmul,
           .rms_norm = Rows::rms_norm,
           .add = Rows::add,
           .scale = Rows::scale,

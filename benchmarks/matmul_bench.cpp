@@ -1,0 +1,211 @@
+// Speed of the matmul kernels, by weight type and number of columns, beside the limits of the machine measured by the
+// same program: read bandwidth of memory and the rate of int8 dot products. Weights are streamed from memory, as in a
+// model. Usage: matmul_bench [--threads N] [--isa NAME] [--type NAME] [--columns N]
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "backend/cpu/kernels/kernels.h"
+#include "mac_rate.h"
+
+namespace ingle::cpu {
+namespace {
+
+constexpr uint32_t kCols = 2048, kRows = 8192;
+constexpr size_t kStreamBytes = size_t{512} << 20;  // well beyond the last cache
+constexpr uint32_t kColumnBlock = 64;               // columns per pass over the weights, as the executor takes them
+constexpr uint32_t kGroupsPerTask = 16;
+
+struct Free {
+  void operator()(void* p) const { std::free(p); }
+};
+using Bytes = std::unique_ptr<std::byte, Free>;
+
+Bytes allocate(size_t bytes) {
+  void* p = std::aligned_alloc(64, (bytes + 63) / 64 * 64);
+  if (p == nullptr) {
+    std::fprintf(stderr, "matmul_bench: no memory for %zu bytes\n", bytes);
+    std::exit(1);
+  }
+  std::memset(p, 0, bytes);
+  return Bytes(static_cast<std::byte*>(p));
+}
+
+struct Options {
+  uint32_t threads = std::max(1u, std::thread::hardware_concurrency());
+  std::string isa, type;
+  uint32_t columns = 0;
+};
+
+// Seconds of the fastest of several runs of work(thread) on all threads.
+double fastest(uint32_t threads, const std::function<void(uint32_t)>& work) {
+  double best = 1e9;
+  for (int repeat = 0; repeat < 5; repeat++) {
+    const auto start = std::chrono::steady_clock::now();
+    std::vector<std::thread> pool;
+    for (uint32_t t = 0; t < threads; t++) pool.emplace_back([&work, t] { work(t); });
+    for (std::thread& thread : pool) thread.join();
+    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  return best;
+}
+
+// Bytes per second of reading memory, each thread its own part.
+double read_bandwidth(const std::byte* data, size_t bytes, uint32_t threads) {
+  std::atomic<uint64_t> sink{0};
+  const double seconds = fastest(threads, [&](uint32_t thread) {
+    const size_t words = bytes / 8 / threads;
+    const auto* p = reinterpret_cast<const uint64_t*>(data) + thread * words;
+    uint64_t sums[8] = {};
+    for (size_t i = 0; i + 8 <= words; i += 8) {
+      for (size_t k = 0; k < 8; k++) sums[k] += p[i + k];
+    }
+    for (uint64_t sum : sums) sink += sum;
+  });
+  return static_cast<double>(bytes) / seconds;
+}
+
+// Products per second of the table's dot product.
+double mac_limit(const KernelTable& table, uint32_t threads) {
+  uint64_t (*run)(uint64_t, const uint8_t*, const int8_t*, int32_t*) = mac_rate_scalar;
+#if defined(__x86_64__)
+  if (table.name == "avx2") run = mac_rate_avx2;
+  if (table.name == "avx512") run = mac_rate_avx512;
+#elif defined(__aarch64__)
+  if (table.name == "neon") run = mac_rate_neon;
+#endif
+  const uint64_t rounds = table.name == "scalar" ? 100'000 : 2'000'000;
+  std::atomic<uint64_t> products{0};
+  const double seconds = fastest(threads, [&](uint32_t) {
+    uint8_t weights[256];
+    int8_t activations[384];
+    for (size_t i = 0; i < sizeof weights; i++) weights[i] = i % 16;
+    for (size_t i = 0; i < sizeof activations; i++) activations[i] = static_cast<int8_t>(i % 255 - 127);
+    int32_t sum = 0;
+    products = run(rounds, weights, activations, &sum);
+    volatile int32_t keep = sum;
+    static_cast<void>(keep);
+  });
+  return static_cast<double>(products) * threads / seconds;
+}
+
+std::vector<uint8_t> random_rows(DType type, uint32_t rows) {
+  std::mt19937 rng(1);
+  std::vector<uint8_t> bytes(*dtype_bytes(type, uint64_t{rows} * kCols));
+  for (uint8_t& b : bytes)
+    b = static_cast<uint8_t>(rng() & 0x3b);  // any bytes whose f16, f32 and e8m0 are ordinary numbers
+  return bytes;
+}
+
+// A stack of matrices of one type, together larger than the caches.
+struct Weights {
+  Weights(const KernelTable& table, DType dtype) : type(dtype), matrix_bytes(table.packed_bytes(dtype, kRows, kCols)) {
+    count = static_cast<uint32_t>(kStreamBytes / matrix_bytes) + 1;
+    data = allocate(count * matrix_bytes);
+    const std::vector<uint8_t> rows = random_rows(type, kRows);
+    for (uint32_t g = 0; g < kGroups; g++) table.pack_group(matrix(0), g, rows.data(), rows.size() / kRows);
+    for (uint32_t i = 1; i < count; i++) std::memcpy(matrix(i).data, data.get(), matrix_bytes);
+  }
+  PackedMatrix matrix(uint32_t index) const {
+    return {.type = type, .rows = kRows, .cols = kCols, .data = data.get() + index * matrix_bytes};
+  }
+  static constexpr uint32_t kGroups = kRows / kGroupRows;
+  DType type;
+  size_t matrix_bytes;
+  uint32_t count = 0;
+  Bytes data;
+};
+
+struct Limits {
+  double bytes_per_s, macs_per_s;
+};
+
+void measure(const KernelTable& table, const Weights& weights, uint32_t columns, uint32_t threads, Limits limits) {
+  const DType type = weights.type;
+  const size_t stride = activation_bytes(type, kCols);
+  const Bytes x = allocate(stride * columns);
+  std::mt19937 rng(2);
+  std::vector<float> column(kCols);
+  for (uint32_t c = 0; c < columns; c++) {
+    for (float& v : column) v = static_cast<float>(rng() % 2001) * 1e-3f - 1;
+    std::byte* to = x.get() + c * stride;
+    if (is_block_quantized(type)) {
+      table.quantize(column.data(), kCols, reinterpret_cast<ActivationBlock*>(to));
+    } else {
+      std::memcpy(to, column.data(), kCols * sizeof(float));
+    }
+  }
+  std::vector<float> out(size_t{kRows} * columns);
+  std::vector<Bytes> scratch;
+  for (uint32_t t = 0; t < threads; t++) scratch.push_back(allocate(kMatmulScratchBytes));
+  const uint32_t matrices = columns > 16 || table.name == "scalar" ? 1 : weights.count;
+  std::atomic<uint32_t> next{0};
+  std::atomic<uint32_t> arrived{0};
+  const uint32_t blocks = (columns + kColumnBlock - 1) / kColumnBlock,
+                 tasks = Weights::kGroups / kGroupsPerTask * blocks;
+  const double seconds = fastest(threads, [&](uint32_t thread) {
+    for (uint32_t task = next++; task < matrices * tasks; task = next++) {
+      const uint32_t block = task % tasks / (tasks / blocks), c = block * kColumnBlock;
+      const uint32_t group = task % (tasks / blocks) * kGroupsPerTask;
+      table.matmul(weights.matrix(task / tasks), group, kGroupsPerTask, x.get() + c * stride, stride,
+                   std::min(kColumnBlock, columns - c), out.data() + size_t{c} * kRows + group * kGroupRows, kRows,
+                   scratch[thread].get());
+    }
+    if (++arrived % threads == 0) next = 0;
+  });
+  const double macs = double{kCols} * kRows * columns * matrices / seconds;
+  const double bytes = static_cast<double>(weights.matrix_bytes) * matrices * blocks / seconds;
+  std::printf("%-7s %-8s %4u columns %8.1f GMAC/s (%3.0f %%) %7.1f GB/s (%3.0f %%)\n", std::string(table.name).c_str(),
+              std::string(dtype_info(type).name).c_str(), columns, macs / 1e9, 100 * macs / limits.macs_per_s,
+              bytes / 1e9, 100 * bytes / limits.bytes_per_s);
+  std::fflush(stdout);
+}
+
+int run(const Options& options) {
+  const KernelTable* table = find_table(options.isa);
+  if (table == nullptr) {
+    std::fprintf(stderr, "matmul_bench: this machine has no %s\n", options.isa.c_str());
+    return 2;
+  }
+  const Bytes stream = allocate(kStreamBytes);
+  const Limits limits = {read_bandwidth(stream.get(), kStreamBytes, options.threads),
+                         mac_limit(*table, options.threads)};
+  std::printf("%s, %u threads: reads %.1f GB/s, int8 dot products %.1f GMAC/s\n", std::string(table->name).c_str(),
+              options.threads, limits.bytes_per_s / 1e9, limits.macs_per_s / 1e9);
+  for (const DTypeInfo& info : all_dtypes()) {
+    if (table->packed_bytes(info.type, kRows, kCols) == 0) continue;
+    if (!options.type.empty() && options.type != info.name) continue;
+    const Weights weights(*table, info.type);
+    for (uint32_t columns : {1u, 2u, 4u, 8u, 16u, 512u}) {
+      if (options.columns == 0 || options.columns == columns) {
+        measure(*table, weights, columns, options.threads, limits);
+      }
+    }
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace ingle::cpu
+
+int main(int argc, char** argv) {
+  ingle::cpu::Options options;
+  for (int i = 1; i + 1 < argc; i += 2) {
+    const std::string name = argv[i];
+    if (name == "--threads") options.threads = static_cast<uint32_t>(std::max(1, std::atoi(argv[i + 1])));
+    if (name == "--isa") options.isa = argv[i + 1];
+    if (name == "--type") options.type = argv[i + 1];
+    if (name == "--columns") options.columns = static_cast<uint32_t>(std::max(1, std::atoi(argv[i + 1])));
+  }
+  return ingle::cpu::run(options);
+}
