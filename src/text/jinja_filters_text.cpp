@@ -5,6 +5,7 @@
 
 #include "text/jinja_filters.h"
 #include "text/jinja_string_methods.h"
+#include "text/jinja_text.h"
 #include "text/jinja_unicode.h"
 #include "text/jinja_wrap.h"
 

@@ -2,7 +2,6 @@
 #include <unordered_map>
 
 #include "text/jinja_runtime.h"
-#include "text/jinja_string_methods.h"
 #include "text/jinja_unicode.h"
 
 namespace ingle::jinja {
