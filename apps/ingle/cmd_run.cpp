@@ -65,6 +65,8 @@ Status run(const Options& options, Console& console) {
                              format_bytes(info.kv_bytes)));
     console.note("load:        " + format_duration_ms(loaded.load_ms));
   }
+  const std::string& context_note = engine.info().context_note;
+  if (options.model.engine.context == 0 && !context_note.empty()) console.note("Note: " + context_note);
   if (prompt) return session.answer(*prompt, nullptr);
   return chat(session, console);
 }

@@ -1,7 +1,10 @@
 #include "model_options.h"
 
+#include <charconv>
 #include <chrono>
+#include <cstdio>
 #include <map>
+#include <span>
 
 #include "backend/cpu/kernels/kernels.h"
 #include "files.h"
@@ -63,13 +66,38 @@ void add_model_options(CLI::App& command, ModelOptions& options) {
   add_number(command, "--context", options.engine.context, 1, kMaxContext,
              "Tokens of context (default: the model's, as memory allows)")
       ->group(group);
+  command
+      .add_option("--dump-ops", options.engine.dump_ops, "Write the outputs of ops whose names contain TEXT to stderr")
+      ->type_name("TEXT")
+      ->group(group);
 }
+
+namespace {
+
+// A JSON line per row of an op's output, on the engine's thread.
+void dump_op(const std::string& op, std::span<const float> values, uint32_t width) {
+  std::string out;
+  char digits[32];
+  for (size_t row = 0; row * width < values.size(); row++) {
+    out += "{\"op\":\"" + printable(op, false) + "\",\"row\":" + std::to_string(row) + ",\"values\":[";
+    for (const float value : values.subspan(row * width, width)) {
+      out.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
+      out += ',';
+    }
+    out.back() = ']';
+    out += "}\n";
+  }
+  std::fputs(out.c_str(), stderr);
+}
+
+}  // namespace
 
 Result<LoadedEngine> load_engine(const ModelOptions& options, Console& console) {
   const auto start = std::chrono::steady_clock::now();
   ASSIGN_OR_RETURN(const std::filesystem::path path, find_model(options.model, console));
   EngineOptions engine_options = options.engine;
   engine_options.on_progress = [&](double fraction) { console.progress("loading", fraction); };
+  if (!engine_options.dump_ops.empty()) engine_options.on_dump = dump_op;
   Result<std::unique_ptr<Engine>> engine = Engine::load(path, engine_options);
   console.end_progress();
   if (!engine.ok()) return engine.error();

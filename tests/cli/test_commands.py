@@ -166,6 +166,15 @@ class EvalTest(CliTest):
         self.assertEqual(len(self.logprobs(ids, "--context", 40)), 40)
         self.fails("eval", "logprobs", TINY, "--tokens", self.write("ids.json", ids), "--context", 39, says="39")
 
+    def test_ops_can_be_dumped_by_name(self):
+        ids = self.write("ids.json", [1, 2, 3])
+        outcome = self.ok("eval", "logprobs", TINY, "--tokens", ids, "--dump-ops", "attn_norm")
+        rows = [json.loads(line) for line in outcome.err.splitlines()]
+        width = json.loads(self.ok("show", TINY, "--json").out)["metadata"]["llama.embedding_length"]
+        self.assertTrue(all("attn_norm" in row["op"] and len(row["values"]) == width for row in rows))
+        self.assertTrue(rows)
+        self.assertEqual(outcome.out, self.ok("eval", "logprobs", TINY, "--tokens", ids).out)
+
     def test_bad_token_files(self):
         for name, content in {"a": b"", "b": b"{}", "c": b"[]", "d": b"[1.5]", "e": b"[-1]", "f": b"[\"1\"]", "g": b"[1",
                               "h": b"[99999999999999999999]", "i": b"[2147483648]", "j": b"[null]", "k": b"[" * 10**6}.items():
