@@ -64,7 +64,7 @@ double normalised_error(const Golden& golden, const std::vector<float>& ours, ui
     const float* want = golden.logits.data() + r * vocab;
     const float* have = ours.data() + static_cast<size_t>(golden.positions[r]) * vocab;
     double mean = 0;
-    for (uint32_t i = 0; i < vocab; i++) mean += want[i] / double{vocab};
+    for (uint32_t i = 0; i < vocab; i++) mean += double{want[i]} / static_cast<double>(vocab);
     for (uint32_t i = 0; i < vocab; i++) {
       error += (have[i] - double{want[i]}) * (have[i] - double{want[i]});
       variance += (want[i] - mean) * (want[i] - mean);
@@ -87,7 +87,7 @@ class GoldenLogits : public testing::TestWithParam<std::string> {};
 TEST_P(GoldenLogits, MatchOfficialImplementation) {
   const fs::path tests = INGLE_TESTS;
   const Golden golden = read_golden(tests / "golden" / (GetParam() + ".json"));
-  const ModelRunner model(tests / "models" / fs::path(GetParam()).replace_extension(".gguf"));
+  ModelRunner model(tests / "models" / fs::path(GetParam()).replace_extension(".gguf"));
   ASSERT_FALSE(golden.positions.empty());
   ASSERT_EQ(golden.logits.size(), golden.positions.size() * model.vocab());
   for (const cpu::KernelTable* table : cpu::available_tables()) {

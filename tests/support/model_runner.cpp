@@ -9,6 +9,9 @@
 namespace ingle::test {
 namespace {
 
+constexpr uint32_t kPages = 128;
+constexpr uint32_t kMaxBatchTokens = 640;  // the longest chunk and what companions add
+
 template <typename T>
 T take(Result<T> result) {
   if (!result.ok()) throw std::runtime_error(result.error().to_string());
@@ -63,7 +66,24 @@ std::vector<float> step_all(Backend& backend, std::vector<Run>& runs, uint32_t v
 ModelRunner::ModelRunner(const std::filesystem::path& path)
     : file_(std::make_unique<GgufFile>(take(GgufFile::open(path)))), model_(take(build_model(*file_))) {}
 
-std::vector<float> ModelRunner::logits(const std::vector<int32_t>& tokens, const RunSettings& settings) const {
+Backend& ModelRunner::backend(const RunSettings& settings) {
+  std::unique_ptr<Backend>& backend = backends_[{settings.isa, settings.threads, settings.kv_type, settings.fuse}];
+  if (backend != nullptr) return *backend;
+  BackendOptions options;
+  options.threads = settings.threads;
+  options.isa = settings.isa;
+  options.kv_type = settings.kv_type;
+  options.pages = kPages;
+  options.max_batch_tokens = kMaxBatchTokens;
+  if (!settings.fuse) {
+    options.dump_ops = "no op has this name";
+    options.on_dump = [](const std::string&, std::span<const float>, uint32_t) {};
+  }
+  backend = take(make_cpu_backend(model_->graph, options));
+  return *backend;
+}
+
+std::vector<float> ModelRunner::logits(const std::vector<int32_t>& tokens, const RunSettings& settings) {
   std::vector<Run> runs(1);
   runs[0].tokens = tokens;
   runs[0].chunk = settings.chunk;
@@ -80,27 +100,15 @@ std::vector<float> ModelRunner::logits(const std::vector<int32_t>& tokens, const
     prefix.chunk = 5;
     give_pages(prefix, pages, 0, {});
   }
-  uint32_t batch_tokens = std::max<uint32_t>(settings.chunk, prefix.chunk);
   for (Run& run : runs) {
     give_pages(run, pages, &run == &runs[0] ? settings.shared_prefix / kPageTokens : 0, prefix.pages);
-    batch_tokens += run.chunk;
   }
-  BackendOptions options;
-  options.threads = settings.threads;
-  options.isa = settings.isa;
-  options.kv_type = settings.kv_type;
-  options.pages = pages;
-  options.max_batch_tokens = batch_tokens;
-  if (!settings.fuse) {
-    options.dump_ops = "no op has this name";
-    options.on_dump = [](const std::string&, std::span<const float>, uint32_t) {};
-  }
-  const std::unique_ptr<Backend> backend = take(make_cpu_backend(model_->graph, options));
+  if (pages > kPages) throw std::runtime_error("the run needs more pages than the test's backends have");
   if (settings.shared_prefix > 0) {
     std::vector<Run> first{std::move(prefix)};
-    step_all(*backend, first, vocab());
+    step_all(backend(settings), first, vocab());
   }
-  return step_all(*backend, runs, vocab());
+  return step_all(backend(settings), runs, vocab());
 }
 
 uint64_t digest(const std::vector<float>& values) {

@@ -3,8 +3,10 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "backend/backend.h"
@@ -26,19 +28,23 @@ struct RunSettings {
   uint32_t shared_prefix = 0;
 };
 
-// A model file opened once; each run makes a backend of its own.
+// A model file opened once, and a backend for every table, thread count and KV type that runs ask for: a run finds the
+// KV pages as earlier runs left them. One thread.
 class ModelRunner {
  public:
   explicit ModelRunner(const std::filesystem::path& path);
 
   // Logits of all positions that the run computes, [tokens - shared_prefix][vocab].
-  std::vector<float> logits(const std::vector<int32_t>& tokens, const RunSettings& settings) const;
+  std::vector<float> logits(const std::vector<int32_t>& tokens, const RunSettings& settings);
   uint32_t vocab() const { return model_->graph.vocab(); }
   const Graph& graph() const { return model_->graph; }
 
  private:
+  Backend& backend(const RunSettings& settings);
+
   std::unique_ptr<GgufFile> file_;
   std::unique_ptr<Model> model_;
+  std::map<std::tuple<std::string, uint32_t, KvType, bool>, std::unique_ptr<Backend>> backends_;
 };
 
 // SHA-256 would need a library; the tests only compare digests with each other: FNV-1a over the bytes.
