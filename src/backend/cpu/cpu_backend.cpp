@@ -22,7 +22,6 @@ namespace {
 
 // Columns of activations that a thread keeps in its L2 cache while weights stream by.
 constexpr uint32_t kColumnBlock = 64;
-constexpr size_t kBufferAlignment = 64;
 
 struct alignas(64) Counter {
   std::atomic<uint32_t> next{0};
