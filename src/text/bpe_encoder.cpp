@@ -1,10 +1,10 @@
 #include "text/bpe_encoder.h"
 
+#include <algorithm>
 #include <bit>
 
 #include "format/gguf.h"
 #include "text/byte_alphabet.h"
-#include "text/space_mark.h"
 #include "text/token_roles.h"
 #include "text/utf8.h"
 
@@ -33,14 +33,20 @@ Merge BpeEncoder::MergeTable::find(TokenId left, TokenId right) const {
   return slots_[slot(left, right)].merge;
 }
 
+BpeEncoder::BpeEncoder(const Vocabulary& vocabulary, std::span<const TokenType> types, const TokenIndex& index,
+                       PreTokenizer pre_tokenizer)
+    : index_(index),
+      pre_tokenizer_(std::move(pre_tokenizer)),
+      is_text_(text_tokens(types)),
+      cuts_(vocabulary.tokens, is_text_) {}
+
 Result<std::unique_ptr<TextEncoder>> BpeEncoder::create(const Vocabulary& vocabulary, std::span<const TokenType> types,
                                                         const TokenIndex& index, PreTokenizer pre_tokenizer) {
   if (vocabulary.merges.empty()) {
     return Error{ErrorCode::kInvalidData, "tokenizer.ggml.merges: missing, but the vocabulary is one of byte pairs",
                  ""};
   }
-  auto encoder = std::unique_ptr<BpeEncoder>(new BpeEncoder(index, std::move(pre_tokenizer)));
-  encoder->is_text_ = text_tokens(types);
+  auto encoder = std::unique_ptr<BpeEncoder>(new BpeEncoder(vocabulary, types, index, std::move(pre_tokenizer)));
   encoder->set_byte_tokens(types);
   RETURN_IF_ERROR(encoder->add_merges(vocabulary));
   return std::unique_ptr<TextEncoder>(std::move(encoder));
@@ -95,12 +101,17 @@ void BpeEncoder::encode(std::string_view text, bool /*at_start*/, std::vector<To
   SymbolMerger merger;
   std::string spelling;
   pre_tokenizer_.split(text, [&](std::string_view word) {
-    while (word.size() > SymbolMerger::kMaxTextBytes) {
-      encode_word(word.substr(0, SymbolMerger::kMaxTextBytes), merger, spelling, out);
-      word.remove_prefix(SymbolMerger::kMaxTextBytes);
+    while (!word.empty()) {
+      const std::string_view part = word.substr(0, part_end(word));
+      encode_word(part, merger, spelling, out);
+      word.remove_prefix(part.size());
     }
-    encode_word(word, merger, spelling, out);
   });
+}
+
+size_t BpeEncoder::part_end(std::string_view word) const {
+  constexpr size_t kLongest = SymbolMerger::kMaxTextBytes;
+  return pre_tokenizer_.traits().byte_level ? std::min(word.size(), kLongest) : cuts_.next(word, 0, kLongest);
 }
 
 // The token whose text is the whole word, if text may become it.

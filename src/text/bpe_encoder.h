@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "text/pretokenizer.h"
+#include "text/space_mark.h"
 #include "text/symbol_merger.h"
 #include "text/text_encoder.h"
 #include "text/token_index.h"
@@ -43,11 +44,12 @@ class BpeEncoder final : public TextEncoder {
     uint64_t seed_ = 0;
   };
 
-  BpeEncoder(const TokenIndex& index, PreTokenizer pre_tokenizer)
-      : index_(index), pre_tokenizer_(std::move(pre_tokenizer)) {}
+  BpeEncoder(const Vocabulary& vocabulary, std::span<const TokenType> types, const TokenIndex& index,
+             PreTokenizer pre_tokenizer);
   Status add_merges(const Vocabulary& vocabulary);
   void set_byte_tokens(std::span<const TokenType> types);
   void encode_word(std::string_view word, SymbolMerger& merger, std::string& spelling, std::vector<TokenId>& out) const;
+  size_t part_end(std::string_view word) const;
   TokenId find_text(std::string_view word, std::string& spelling) const;
   void append_bytes(std::string_view bytes, std::vector<TokenId>& out) const;
 
@@ -57,6 +59,7 @@ class BpeEncoder final : public TextEncoder {
   uint32_t merge_count_ = 0;  // of the list, so above every rank
   std::array<TokenId, 256> byte_tokens_{};
   std::vector<bool> is_text_;  // tokens that text may become
+  SpaceMarkCuts cuts_;         // for merges on characters
 };
 
 }  // namespace ingle

@@ -26,12 +26,8 @@ MergeCandidate pop_heap(std::vector<MergeCandidate>& heap) {
 }  // namespace
 
 void MergeQueue::start(size_t symbols, uint32_t ranks) {
-  heap_.clear();
   bucketed_ = symbols > kShortSymbols;
-  if (!bucketed_) return;
-  buckets_.clear();
-  ranks_.clear();
-  bucket_of_rank_.assign(ranks, 0);
+  if (bucketed_ && bucket_of_rank_.size() < ranks) bucket_of_rank_.resize(ranks, 0);
 }
 
 MergeQueue::Bucket& MergeQueue::bucket(uint32_t rank) {

@@ -112,7 +112,7 @@ TEST(PreTokenizer, PatternsAsPcre2) {
   size_t checked = 0;
   for (const std::string& name : distinct_names()) {
     const auto patterns = PreTokenizer::patterns(name);
-    if (!patterns.empty()) expect_like_pcre2(name, patterns, 4000);
+    if (!patterns.empty()) expect_like_pcre2(name, patterns, 1500);
     checked += !patterns.empty();
   }
   EXPECT_GE(checked, 24u);

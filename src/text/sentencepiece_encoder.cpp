@@ -40,6 +40,7 @@ SentencePieceEncoder::SentencePieceEncoder(const Vocabulary& vocabulary, std::sp
     : index_(index),
       is_text_(text_tokens(types)),
       ranks_(rank_by_score(vocabulary.scores, types.size())),
+      cuts_(vocabulary.tokens, is_text_),
       rank_count_(static_cast<uint32_t>(types.size())),
       unknown_(vocabulary.unknown),
       add_space_prefix_(add_space_prefix),
@@ -48,7 +49,6 @@ SentencePieceEncoder::SentencePieceEncoder(const Vocabulary& vocabulary, std::sp
     const TokenId id = index.find(byte_token_text(static_cast<uint8_t>(byte)));
     byte_tokens_[byte] = id != kNoToken && types[static_cast<size_t>(id)] != TokenType::kControl ? id : kNoToken;
   }
-  find_joining_bytes(vocabulary);
 }
 
 TokenId SentencePieceEncoder::find_text(std::string_view text) const {
@@ -63,32 +63,12 @@ std::string SentencePieceEncoder::normalise(std::string_view text, bool at_start
   return out;
 }
 
-void SentencePieceEncoder::find_joining_bytes(const Vocabulary& vocabulary) {
-  joins_mark_[static_cast<uint8_t>(kSpaceMark.back())] = true;  // runs of marks stay together
-  for (size_t i = 0; i < vocabulary.tokens.size(); ++i) {
-    const std::string& token = vocabulary.tokens[i];
-    if (!is_text_[i]) continue;
-    for (size_t at = token.find(kSpaceMark, 1); at != std::string::npos; at = token.find(kSpaceMark, at + 1)) {
-      joins_mark_[static_cast<uint8_t>(token[at - 1])] = true;
-    }
-  }
-}
-
-// Where the part that begins at `from` ends.
-size_t SentencePieceEncoder::next_cut(std::string_view text, size_t from) const {
-  const size_t limit = std::min(text.size(), from + SymbolMerger::kMaxTextBytes);
-  for (size_t at = text.find(kSpaceMark, from + 1); at < limit; at = text.find(kSpaceMark, at + 1)) {
-    if (!joins_mark_[static_cast<uint8_t>(text[at - 1])]) return at;
-  }
-  return limit;
-}
-
 void SentencePieceEncoder::encode(std::string_view text, bool at_start, std::vector<TokenId>& out) const {
   const std::string normalised = normalise(text, at_start);
   SymbolMerger merger;
   bool after_unknown = false;  // a run of unknown characters is one token
   for (size_t at = 0; at < normalised.size();) {
-    const size_t end = next_cut(normalised, at);
+    const size_t end = cuts_.next(normalised, at, SymbolMerger::kMaxTextBytes);
     encode_part(std::string_view(normalised).substr(at, end - at), merger, after_unknown, out);
     at = end;
   }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "text/space_mark.h"
 #include "text/symbol_merger.h"
 #include "text/text_encoder.h"
 #include "text/token_index.h"
@@ -25,20 +26,16 @@ class SentencePieceEncoder final : public TextEncoder {
 
  private:
   std::string normalise(std::string_view text, bool at_start) const;
-  void find_joining_bytes(const Vocabulary& vocabulary);
-  size_t next_cut(std::string_view text, size_t from) const;
   void encode_part(std::string_view text, SymbolMerger& merger, bool& after_unknown, std::vector<TokenId>& out) const;
   TokenId find_text(std::string_view text) const;
 
   const TokenIndex& index_;
-  std::vector<bool> is_text_;    // tokens that text may become
+  std::vector<bool> is_text_;  // tokens that text may become
   std::vector<uint32_t> ranks_;  // of each token by score; lower is better, equal scores share one
+  SpaceMarkCuts cuts_;
   std::array<TokenId, 256> byte_tokens_{};
   uint32_t rank_count_ = 0;  // above every rank
   TokenId unknown_ = kNoToken;
-  // Last bytes of the characters that stand before a U+2581 inside some token. Behind any other character no merge can
-  // reach across a U+2581, so the text is cut there: short parts stay in the cache.
-  std::array<bool, 256> joins_mark_{};
   bool add_space_prefix_ = false;
   bool remove_extra_spaces_ = false;
 };

@@ -1,5 +1,6 @@
 #include "text/space_mark.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace ingle {
@@ -28,6 +29,25 @@ std::string without_space_marks(std::string_view text) {
     text.remove_prefix(mark + kSpaceMark.size());
   }
   return out;
+}
+
+SpaceMarkCuts::SpaceMarkCuts(std::span<const std::string> tokens, const std::vector<bool>& is_text) {
+  joined_[static_cast<uint8_t>(kSpaceMark.back())] = true;  // runs of marks stay together
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    if (!is_text[i]) continue;
+    const std::string& token = tokens[i];
+    for (size_t at = token.find(kSpaceMark, 1); at != std::string::npos; at = token.find(kSpaceMark, at + 1)) {
+      joined_[static_cast<uint8_t>(token[at - 1])] = true;
+    }
+  }
+}
+
+size_t SpaceMarkCuts::next(std::string_view text, size_t begin, size_t longest_bytes) const {
+  const size_t limit = std::min(text.size(), begin + longest_bytes);
+  for (size_t at = text.find(kSpaceMark, begin + 1); at < limit; at = text.find(kSpaceMark, at + 1)) {
+    if (!joined_[static_cast<uint8_t>(text[at - 1])]) return at;
+  }
+  return limit;
 }
 
 std::string byte_token_text(uint8_t byte) {
