@@ -41,6 +41,12 @@ constexpr std::array<std::string_view, 22> kEndOfGeneration = {"<|eot_id|>",
 // Text that the model writes to structure its answer, which the reader of the answer has to see.
 constexpr std::array<std::string_view, 4> kAlwaysShown = {"<|channel|>", "<|message|>", "<|start|>", "<|constrain|>"};
 
+// Names that are also words of mark-up languages: they count only where the file says that they are control.
+bool is_markup(std::string_view name) {
+  constexpr std::array<std::string_view, 6> kMarkup = {"</s>", "<PRE>", "<SUF>", "<MID>", "<PAD>", "<REPO>"};
+  return std::find(kMarkup.begin(), kMarkup.end(), name) != kMarkup.end();
+}
+
 class RoleFinder {
  public:
   RoleFinder(const Vocabulary& vocabulary, const TokenIndex& index) : vocabulary_(vocabulary), index_(index) {
@@ -67,6 +73,14 @@ class RoleFinder {
     if (id != kNoToken) type(id) = value;
   }
 
+  // The token of this name, if it is there for what the name says.
+  TokenId find_named(std::string_view name) {
+    const TokenId id = index_.find(name);
+    if (id == kNoToken || (is_markup(name) && type(id) != TokenType::kControl)) return kNoToken;
+    make_control(id);
+    return id;
+  }
+
   void make_control(TokenId id) {
     if (type(id) == TokenType::kControl) return;
     roles_.warnings.push_back("token " + std::to_string(id) + ", " +
@@ -78,8 +92,7 @@ class RoleFinder {
   template <typename List>
   void find_first(TokenId& id, const List& names) {
     for (auto name = std::begin(names); id == kNoToken && name != std::end(names); ++name) {
-      id = index_.find(*name);
-      if (id != kNoToken) make_control(id);
+      id = find_named(*name);
     }
   }
 
@@ -98,10 +111,8 @@ class RoleFinder {
 
   void find_ends() {
     for (const std::string_view name : kEndOfGeneration) {
-      const TokenId id = index_.find(name);
-      if (id == kNoToken) continue;
-      make_control(id);
-      roles_.ends_generation[static_cast<size_t>(id)] = true;
+      const TokenId id = find_named(name);
+      if (id != kNoToken) roles_.ends_generation[static_cast<size_t>(id)] = true;
     }
     const FimTokens& fim = roles_.fim;
     for (const TokenId id : {vocabulary_.eos, roles_.eot, roles_.eom, fim.pad, fim.repository, fim.separator}) {

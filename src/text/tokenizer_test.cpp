@@ -144,6 +144,31 @@ TEST(Tokenizer, EndOfGenerationByCompany) {
   EXPECT_TRUE(plain->is_eog(plain->find_token("<|end|>")));
 }
 
+// </s> strikes text through in HTML: where the file does not call it control, a model that writes it goes on.
+TEST(Tokenizer, MarkupEndsNoGeneration) {
+  Vocabulary vocabulary = test_vocabulary("byte_pairs");
+  vocabulary.pre = "qwen2";
+  vocabulary.tokens.emplace_back("</s>");
+  vocabulary.types.push_back(TokenType::kNormal);
+  const auto markup = create(vocabulary);
+  EXPECT_FALSE(markup->is_eog(markup->find_token("</s>")));
+  EXPECT_FALSE(markup->is_control(markup->find_token("</s>")));
+  vocabulary.types.back() = TokenType::kControl;
+  const auto control = create(vocabulary);
+  EXPECT_TRUE(control->is_eog(control->find_token("</s>")));
+}
+
+TEST(Tokenizer, NamesEndGenerationsWhateverTheirType) {
+  Vocabulary vocabulary = test_vocabulary("byte_pairs");
+  vocabulary.pre = "qwen2";
+  vocabulary.tokens.emplace_back("<|eot_id|>");
+  vocabulary.types.push_back(TokenType::kNormal);
+  const auto tokenizer = create(vocabulary);
+  EXPECT_TRUE(tokenizer->is_eog(tokenizer->find_token("<|eot_id|>")));
+  EXPECT_EQ(tokenizer->decode(tokenizer->encode("a<|eot_id|>")), "a");
+  EXPECT_EQ(tokenizer->warnings().size(), 1u);
+}
+
 TEST(Tokenizer, SpacePrefixBehindSpecialTokensToo) {
   const auto tokenizer = create("sentencepiece");
   EXPECT_EQ(tokenizer->encode("a<turn>a", {.add_special = false}), [&] {
