@@ -25,6 +25,8 @@ namespace ingle::cpu {
 inline constexpr uint32_t kSubBlock = 32;  // columns per ActivationBlock and per sub-block
 inline constexpr uint32_t kRecord = 8;     // sub-blocks per full record
 
+constexpr size_t round_up(size_t bytes, size_t to) { return (bytes + to - 1) / to * to; }
+
 // The scales of a record of n sub-blocks, in this order; [lanes] is innermost in each.
 enum class Scales : uint8_t {
   kHalf,           // f16 d [n]
@@ -83,9 +85,10 @@ struct BlockFormat {
   }
   // Offset of f16 d [lanes] among the scales of a super-block, per lane; dmin follows.
   constexpr size_t d_offset() const { return scale_bytes(kRecord) - (has_min() ? 4 : 2); }
+  // Where the codes of a record of n sub-blocks begin.
+  constexpr size_t codes_offset(size_t n, size_t lanes) const { return round_up(scale_bytes(n) * lanes, 4 * lanes); }
   constexpr size_t record_bytes(size_t n, size_t lanes) const {
-    const size_t vector = 4 * lanes, bytes = (n * code_bytes() + scale_bytes(n)) * lanes;
-    return (bytes + vector - 1) / vector * vector;
+    return codes_offset(n, lanes) + n * code_bytes() * lanes;
   }
   constexpr size_t strip_bytes(size_t blocks, size_t lanes) const {
     const size_t tail = blocks % kRecord;

@@ -11,8 +11,6 @@
 namespace ingle::cpu {
 namespace {
 
-constexpr size_t round_up(size_t bytes, size_t to) { return (bytes + to - 1) / to * to; }
-
 constexpr uint32_t kSuper = kRecord * kSubBlock;
 
 template <typename T>
@@ -177,7 +175,7 @@ ScaleField scale_field(const BlockFormat& format, size_t i) {
   }
 }
 
-// Where byte i of the scales of `lane` lies behind the codes of a record.
+// Where byte i of the scales of `lane` lies in a record.
 size_t scale_offset(const BlockFormat& format, size_t i, uint32_t lane, uint32_t lanes) {
   const ScaleField field = scale_field(format, i);
   return field.begin * lanes + lane * field.size + (i - field.begin);
@@ -214,7 +212,7 @@ size_t plane_bytes(int bits, uint32_t lanes) { return static_cast<size_t>(bits) 
 // A record of n sub-blocks of `lanes` rows.
 void put_record(const BlockFormat& format, const RowRecord* rows, uint32_t n, PackTarget target, uint8_t* out) {
   const int bias = format.low_bits == 8 ? target.signed_bias : 0;
-  uint8_t* at = out;
+  uint8_t* at = out + format.codes_offset(n, target.lanes);
   for (uint32_t j = 0; j < n; j++) {
     put_plane(rows, j, 0, format.low_bits, bias, target.lanes, at);
     at += plane_bytes(format.low_bits, target.lanes);
@@ -225,7 +223,7 @@ void put_record(const BlockFormat& format, const RowRecord* rows, uint32_t n, Pa
   const size_t scale_bytes = format.scale_bytes(n);
   for (size_t i = 0; i < scale_bytes; i++) {
     for (uint32_t lane = 0; lane < target.lanes; lane++) {
-      at[scale_offset(format, i, lane, target.lanes)] = rows[lane].scales[i];
+      out[scale_offset(format, i, lane, target.lanes)] = rows[lane].scales[i];
     }
   }
 }
@@ -234,7 +232,7 @@ void put_record(const BlockFormat& format, const RowRecord* rows, uint32_t n, Pa
 void get_record(const BlockFormat& format, const uint8_t* in, uint32_t n, uint32_t lane, PackTarget target,
                 RowRecord& row) {
   const int bias = format.low_bits == 8 ? target.signed_bias : 0;
-  const uint8_t* at = in;
+  const uint8_t* at = in + format.codes_offset(n, target.lanes);
   for (uint32_t j = 0; j < n; j++) {
     const uint8_t* high = at + plane_bytes(format.low_bits, target.lanes);
     for (uint32_t i = 0; i < kSubBlock; i++) {
@@ -246,7 +244,7 @@ void get_record(const BlockFormat& format, const uint8_t* in, uint32_t n, uint32
     }
     at += format.code_bytes() * target.lanes;
   }
-  for (size_t i = 0; i < format.scale_bytes(n); i++) row.scales[i] = at[scale_offset(format, i, lane, target.lanes)];
+  for (size_t i = 0; i < format.scale_bytes(n); i++) row.scales[i] = in[scale_offset(format, i, lane, target.lanes)];
 }
 
 struct ScaleMin {
