@@ -22,8 +22,8 @@ struct MergeCandidate {
 
 class MergeQueue {
  public:
-  // Begins a text. The one before has been popped to its end. `symbols` is the length of the text in symbols, `ranks` is
-  // above every rank to come.
+  // Begins a text. The one before has been popped to its end. `symbols` is the length of the text in symbols, `ranks`
+  // is above every rank to come.
   void start(size_t symbols, uint32_t ranks);
   void push(const MergeCandidate& candidate);
   // The first candidate; false when there is none.

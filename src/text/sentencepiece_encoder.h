@@ -30,7 +30,7 @@ class SentencePieceEncoder final : public TextEncoder {
   TokenId find_text(std::string_view text) const;
 
   const TokenIndex& index_;
-  std::vector<bool> is_text_;  // tokens that text may become
+  std::vector<bool> is_text_;    // tokens that text may become
   std::vector<uint32_t> ranks_;  // of each token by score; lower is better, equal scores share one
   SpaceMarkCuts cuts_;
   std::array<TokenId, 256> byte_tokens_{};

@@ -40,17 +40,26 @@ enum class Scales : uint8_t {
   kFloat16,        // f32 [2 n], one per 16 columns
 };
 
+// The tables of 16 values that some 4-bit types look their codes up in.
+enum class Lookup : uint8_t { kNone, kIq4, kMxfp4 };
+inline constexpr std::array<int8_t, 16> kIq4Values = {-127, -104, -83, -65, -49, -35, -22, -10,
+                                                      1,    13,   25,  38,  53,  69,  89,  113};
+inline constexpr std::array<int8_t, 16> kMxfp4Values = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+constexpr const std::array<int8_t, 16>& lookup_values(Lookup lookup) {
+  return lookup == Lookup::kIq4 ? kIq4Values : kMxfp4Values;
+}
+
 struct BlockFormat {
   int low_bits = 0;    // 2, 4 or 8
   int high_bits = 0;   // 0, 1 or 2, above the low ones
   int zero_point = 0;  // subtracted from the code
   int max_code = 0;    // largest magnitude of what the dot product multiplies
   Scales scales = Scales::kHalf;
-  const std::array<int8_t, 16>* lookup = nullptr;  // the value of a code, if not the code itself
+  Lookup lookup = Lookup::kNone;  // gives the value of a code, if it is not the code itself
 
   constexpr int bits() const { return low_bits + high_bits; }
   // Bytes and looked-up values are signed, other codes are not.
-  constexpr bool is_signed() const { return low_bits == 8 || lookup != nullptr; }
+  constexpr bool is_signed() const { return low_bits == 8 || lookup != Lookup::kNone; }
   constexpr bool has_min() const {
     return scales == Scales::kHalfMin || scales == Scales::kSuper32Min || scales == Scales::kSuper16Min;
   }
@@ -96,10 +105,6 @@ struct BlockFormat {
   }
 };
 
-inline constexpr std::array<int8_t, 16> kIq4Values = {-127, -104, -83, -65, -49, -35, -22, -10,
-                                                      1,    13,   25,  38,  53,  69,  89,  113};
-inline constexpr std::array<int8_t, 16> kMxfp4Values = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
-
 inline constexpr BlockFormat kFormatQ4_0 = {4, 0, 8, 15, Scales::kHalf};
 inline constexpr BlockFormat kFormatQ4_1 = {4, 0, 0, 15, Scales::kHalfMin};
 inline constexpr BlockFormat kFormatQ5_0 = {4, 1, 16, 31, Scales::kHalf};
@@ -110,9 +115,9 @@ inline constexpr BlockFormat kFormatQ3_K = {2, 1, 4, 7, Scales::kSuper16SixBit};
 inline constexpr BlockFormat kFormatQ4_K = {4, 0, 0, 15, Scales::kSuper32Min};
 inline constexpr BlockFormat kFormatQ5_K = {4, 1, 0, 31, Scales::kSuper32Min};
 inline constexpr BlockFormat kFormatQ6_K = {4, 2, 32, 63, Scales::kSuper16};
-inline constexpr BlockFormat kFormatIQ4_NL = {4, 0, 0, 127, Scales::kHalf, &kIq4Values};
-inline constexpr BlockFormat kFormatIQ4_XS = {4, 0, 0, 127, Scales::kSuper32, &kIq4Values};
-inline constexpr BlockFormat kFormatMXFP4 = {4, 0, 0, 12, Scales::kExponent, &kMxfp4Values};
+inline constexpr BlockFormat kFormatIQ4_NL = {4, 0, 0, 127, Scales::kHalf, Lookup::kIq4};
+inline constexpr BlockFormat kFormatIQ4_XS = {4, 0, 0, 127, Scales::kSuper32, Lookup::kIq4};
+inline constexpr BlockFormat kFormatMXFP4 = {4, 0, 0, 12, Scales::kExponent, Lookup::kMxfp4};
 // What decode_to_int8 makes of the codebook and ternary types, in a thread's scratch.
 inline constexpr BlockFormat kFormatInt8 = {8, 0, 0, 127, Scales::kFloat16};
 

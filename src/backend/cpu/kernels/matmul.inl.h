@@ -74,7 +74,7 @@ struct BlockTile {
     } else {
       W w = bits<kLow, 0, k>(codes);
       if constexpr (kHigh != 0) w = Isa::or_w(w, bits<kHigh, kLow, k>(codes + kLow * kPlane));
-      if constexpr (kFormat.lookup != nullptr) w = Isa::lookup(kFormat.lookup->data(), w);
+      if constexpr (kFormat.lookup != Lookup::kNone) w = Isa::lookup(lookup_values(kFormat.lookup).data(), w);
       return w;
     }
   }

@@ -285,9 +285,9 @@ ScaleMin scale_min(const BlockFormat& format, const uint8_t* scales, uint32_t h)
 void dequantize_record(const BlockFormat& format, const RowRecord& row, uint32_t n, float* out) {
   for (uint32_t i = 0; i < n * kSubBlock; i++) {
     const ScaleMin s = scale_min(format, row.scales, i / 16);
-    const int code = format.lookup != nullptr ? (*format.lookup)[row.codes[i]]
-                     : format.low_bits == 8   ? static_cast<int8_t>(row.codes[i])
-                                              : row.codes[i] - format.zero_point;
+    const int code = format.lookup != Lookup::kNone ? lookup_values(format.lookup)[row.codes[i]]
+                     : format.low_bits == 8         ? static_cast<int8_t>(row.codes[i])
+                                                    : row.codes[i] - format.zero_point;
     const float value = s.scale * static_cast<float>(code);
     out[i] = !format.has_min() ? value : format.is_super() ? value - s.min : value + s.min;
   }
