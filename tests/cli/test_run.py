@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 import unittest
+from pathlib import Path
 
 from harness import INGLE, TIMEOUT_S, TINY, CliTest, gguf
 
@@ -175,6 +176,14 @@ class ChatTest(CliTest):
         self.assertEqual(terminal.code(), 0)
         self.assertEqual(json.loads((self.folder / "chat.json").read_bytes())[0]["content"], "the rain\nin Åland 雨 /bye")
 
+    def wait_until_reading(self, terminal):
+        """A signal between two reads of the terminal would wake neither: wait until the main thread sleeps in one."""
+        stat = Path(f"/proc/{terminal.pid}/stat")
+        deadline = time.monotonic() + TIMEOUT_S
+        while stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] != "S" and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.3)
+
     def test_ctrl_c_stops_the_answer_and_not_the_program(self):
         terminal = Terminal(["run", str(TINY), "--ignore-eos", "--context", "100000", "--isa", "scalar", "--threads", "1"],
                             self.env, self.folder)
@@ -190,7 +199,10 @@ class ChatTest(CliTest):
             at = terminal.wait_for("(stopped)", at)
             self.assertLess(time.monotonic() - pressed, 5)
             at = terminal.wait_for(">>> ", at)
-        terminal.press("half a li\x03")  # at the prompt: the line is forgotten
+        terminal.press("half a li")
+        at = terminal.wait_for("half a li", at)
+        self.wait_until_reading(terminal)
+        terminal.press("\x03")  # at the prompt: the line is forgotten
         at = terminal.wait_for(">>> ", terminal.wait_for("\n", at))
         terminal.press("/save c.json\r")
         at = terminal.wait_for("Saved", at)
