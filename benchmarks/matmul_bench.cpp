@@ -171,6 +171,20 @@ void measure(const KernelTable& table, const Weights& weights, uint32_t columns,
   std::fflush(stdout);
 }
 
+// Packing at load, from rows that lie in memory to groups.
+void measure_packing(const KernelTable& table, const Weights& weights, uint32_t threads) {
+  const std::vector<uint8_t> rows = random_rows(weights.type, kRows);
+  std::atomic<uint32_t> next{0}, arrived{0};
+  const double seconds = fastest(threads, [&](uint32_t) {
+    for (uint32_t group = next++; group < Weights::kGroups; group = next++) {
+      table.pack_group(weights.matrix(0), group, rows.data(), rows.size() / kRows);
+    }
+    if (++arrived % threads == 0) next = 0;
+  });
+  std::printf("%-7s %-8s packing %37.1f GB/s\n", std::string(table.name).c_str(),
+              std::string(dtype_info(weights.type).name).c_str(), static_cast<double>(rows.size()) / seconds / 1e9);
+}
+
 int run(const Options& options) {
   const KernelTable* table = find_table(options.isa);
   if (table == nullptr) {
@@ -186,6 +200,7 @@ int run(const Options& options) {
     if (table->packed_bytes(info.type, kRows, kCols) == 0) continue;
     if (!options.type.empty() && options.type != info.name) continue;
     const Weights weights(*table, info.type);
+    if (options.columns == 0) measure_packing(*table, weights, options.threads);
     for (uint32_t columns : {1u, 2u, 4u, 8u, 16u, 512u}) {
       if (options.columns == 0 || options.columns == columns) {
         measure(*table, weights, columns, options.threads, limits);

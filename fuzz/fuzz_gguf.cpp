@@ -47,7 +47,7 @@ void ask_for_tensors(const GgufFile& file, const uint8_t* data, size_t size) {
       std::vector<float> values(info.block_values);
       dequantize(tensor.type, tensor.data + tensor.size_bytes - info.block_bytes, values.data(), values.size());
     }
-    file.release(tensor);
+    file.release(tensor, 0, tensor.size_bytes);
   }
 }
 

@@ -120,8 +120,9 @@ class GgufFile {
   // The bytes of a tensor of this file.
   std::span<const uint8_t> bytes(const GgufTensor& tensor) const { return {tensor.data, tensor.size_bytes}; }
 
-  // Gives a tensor's pages back to the system (MappedFile::release). Nothing for a parsed one.
-  void release(const GgufTensor& tensor) const;
+  // Gives the pages of a tensor's bytes [offset, offset + size) back to the system (MappedFile::release). Nothing for a
+  // parsed one.
+  void release(const GgufTensor& tensor, uint64_t offset_bytes, uint64_t size_bytes) const;
 
  private:
   GgufFile() = default;

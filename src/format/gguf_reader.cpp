@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/check.h"
 #include "format/gguf.h"
 #include "format/gguf_parser.h"
 
@@ -185,8 +186,9 @@ Status GgufFile::index_tensors() {
   return {};
 }
 
-void GgufFile::release(const GgufTensor& tensor) const {
-  if (tensor.part < maps_.size()) maps_[tensor.part].release(tensor.offset_bytes, tensor.size_bytes);
+void GgufFile::release(const GgufTensor& tensor, uint64_t offset_bytes, uint64_t size_bytes) const {
+  CHECK(offset_bytes <= tensor.size_bytes && size_bytes <= tensor.size_bytes - offset_bytes);
+  if (tensor.part < maps_.size()) maps_[tensor.part].release(tensor.offset_bytes + offset_bytes, size_bytes);
 }
 
 const GgufTensor* GgufFile::find_tensor(std::string_view name) const {

@@ -66,7 +66,9 @@ Tensor Weights::bind(std::string_view name, uint32_t rows, uint32_t cols, bool o
   }
   tensor.type = found->type;
   tensor.data = found->data;
-  tensor.release = [&file, found] { file.release(*found); };
+  tensor.release = [&file, found](uint64_t offset_bytes, uint64_t size_bytes) {
+    file.release(*found, offset_bytes, size_bytes);
+  };
   return tensor;
 }
 

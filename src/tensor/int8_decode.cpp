@@ -53,7 +53,8 @@ uint32_t even_signs(uint32_t seven) { return seven | (std::popcount(seven) & 1u)
 template <size_t kElements>
 void put_signed(const std::array<int8_t, kElements>& magnitudes, uint32_t signs, int8_t* codes) {
   for (size_t j = 0; j < kElements; ++j) {
-    codes[j] = static_cast<int8_t>(signs >> j & 1 ? -magnitudes[j] : magnitudes[j]);
+    const int negative = signs >> j & 1;  // without a branch: signs are random, and guessing them cost most of the time
+    codes[j] = static_cast<int8_t>((magnitudes[j] ^ -negative) + negative);
   }
 }
 

@@ -16,8 +16,8 @@ struct Tensor {
   uint32_t rows = 0;  // 1 for vectors
   uint32_t cols = 0;  // contiguous
   const uint8_t* data = nullptr;
-  // Gives the bytes' pages back to the system once they have been repacked; may be empty.
-  std::function<void()> release;
+  // Gives the pages of bytes [offset, offset + size) back to the system once they have been repacked; may be empty.
+  std::function<void(uint64_t offset_bytes, uint64_t size_bytes)> release;
 
   bool empty() const { return data == nullptr; }
   size_t row_bytes() const { return dtype_bytes(type, cols).value(); }

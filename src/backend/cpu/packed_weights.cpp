@@ -21,18 +21,33 @@ size_t packed_bytes(const PackedMatrix& matrix, const KernelTable& table) {
   return table.packed_bytes(matrix.type, matrix.rows, matrix.cols);
 }
 
-void pack_matrix(const Tensor& tensor, const PackedMatrix& matrix, const KernelTable& table, ThreadPool& pool) {
+// Groups [first, last).
+void pack_groups(const Tensor& tensor, const PackedMatrix& matrix, uint32_t first, uint32_t last,
+                 const KernelTable& table, ThreadPool& pool) {
   constexpr uint32_t kGroupsPerTask = 16;
-  std::atomic<uint32_t> next{0};
+  std::atomic<uint32_t> next{first};
   const size_t row_bytes = tensor.row_bytes();
   pool.run([&](uint32_t) {
-    for (uint32_t first = next.fetch_add(kGroupsPerTask); first < matrix.groups();
-         first = next.fetch_add(kGroupsPerTask)) {
-      for (uint32_t g = first; g < std::min(first + kGroupsPerTask, matrix.groups()); g++) {
+    for (uint32_t begin = next.fetch_add(kGroupsPerTask); begin < last; begin = next.fetch_add(kGroupsPerTask)) {
+      for (uint32_t g = begin; g < std::min(begin + kGroupsPerTask, last); g++) {
         table.pack_group(matrix, g, tensor.data, row_bytes);
       }
     }
   });
+}
+
+// In stretches whose source pages are given back before the next is read: of a tensor of hundreds of MiB, such as an
+// output matrix, source and packed form never lie in memory together.
+void pack_matrix(const Tensor& tensor, const PackedMatrix& matrix, const KernelTable& table, ThreadPool& pool) {
+  constexpr size_t kStretchBytes = size_t{16} << 20;
+  const size_t row_bytes = tensor.row_bytes(), group_bytes = row_bytes * kGroupRows;
+  const auto stretch = static_cast<uint32_t>(std::clamp<size_t>(kStretchBytes / group_bytes, 1, matrix.groups()));
+  for (uint32_t first = 0; first < matrix.groups(); first += stretch) {
+    const uint32_t last = std::min(first + stretch, matrix.groups());
+    pack_groups(tensor, matrix, first, last, table, pool);
+    const uint64_t begin = first * group_bytes, end = std::min<uint64_t>(last * group_bytes, tensor.bytes());
+    if (tensor.release) tensor.release(begin, end - begin);
+  }
 }
 
 }  // namespace
@@ -61,7 +76,6 @@ Result<PackedWeights> PackedWeights::pack(const Graph& graph, const KernelTable&
     matrix.data = next;
     next += packed_bytes(matrix, table);
     pack_matrix(*tensor, matrix, table, pool);
-    if (tensor->release) tensor->release();
     if (progress) progress(static_cast<double>(next - packed.arena_.data()) / static_cast<double>(total_bytes));
   }
   return packed;

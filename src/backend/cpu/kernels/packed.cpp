@@ -1,7 +1,9 @@
 #include "backend/cpu/kernels/packed.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <type_traits>
 
 #include "backend/cpu/kernels/activation_block.h"
 #include "backend/cpu/kernels/kernels.h"
@@ -12,6 +14,8 @@ namespace ingle::cpu {
 namespace {
 
 constexpr uint32_t kSuper = kRecord * kSubBlock;
+
+constexpr std::array<uint8_t, 8> kBitOfByte = {1, 2, 4, 8, 16, 32, 64, 128};
 
 template <typename T>
 T load(const uint8_t* p) {
@@ -27,15 +31,28 @@ struct RowRecord {
   uint8_t scales[kSuper / 16 * 4];
 };
 
-void nibbles(const uint8_t* in, uint8_t* codes) {  // 16 bytes: the first 16 codes in the low halves
-  for (int i = 0; i < 16; i++) {
-    codes[i] = in[i] & 15;
-    codes[16 + i] = in[i] >> 4;
+// Eight codes at a time, a byte each, in a word: bits that a shift moves into the next byte are masked away.
+constexpr uint64_t every_byte(uint8_t b) { return b * 0x0101010101010101u; }
+uint64_t load_word(const uint8_t* p) { return load<uint64_t>(p); }
+void store_word(uint8_t* p, uint64_t word) { std::memcpy(p, &word, sizeof word); }
+
+// 2 * kRun codes out of kRun bytes, the first kRun in the low halves.
+template <int kRun>
+void nibbles(const uint8_t* in, uint8_t* codes) {
+  for (int i = 0; i < kRun; i += 8) {
+    const uint64_t both = load_word(in + i);
+    store_word(codes + i, both & every_byte(15));
+    store_word(codes + kRun + i, both >> 4 & every_byte(15));
   }
 }
 
-void add_fifth_bits(uint32_t bits, uint8_t* codes) {
-  for (int i = 0; i < 32; i++) codes[i] = static_cast<uint8_t>(codes[i] | (bits >> i & 1) << 4);
+void add_fifth_bits(const uint8_t* in, uint8_t* codes) {
+  for (int i = 0; i < 4; i++) {
+    // Bit j of the byte, alone in byte j of the word; then moved to the top of its byte, then to its place.
+    const uint64_t bits = every_byte(in[i]) & load_word(kBitOfByte.data());
+    const uint64_t top = (bits + every_byte(0x7f)) & every_byte(0x80);
+    store_word(codes + 8 * i, load_word(codes + 8 * i) | top >> 3);
+  }
 }
 
 // One block of 32 of the types without super-blocks.
@@ -44,48 +61,53 @@ void read_small(DType type, const uint8_t* in, uint8_t* codes, uint8_t* scales) 
     case DType::kQ4_0:
     case DType::kIQ4_NL:
       std::memcpy(scales, in, 2);
-      return nibbles(in + 2, codes);
+      return nibbles<16>(in + 2, codes);
     case DType::kQ4_1:
       std::memcpy(scales, in, 4);
-      return nibbles(in + 4, codes);
+      return nibbles<16>(in + 4, codes);
     case DType::kQ5_0:
       std::memcpy(scales, in, 2);
-      nibbles(in + 6, codes);
-      return add_fifth_bits(load<uint32_t>(in + 2), codes);
+      nibbles<16>(in + 6, codes);
+      return add_fifth_bits(in + 2, codes);
     case DType::kQ5_1:
       std::memcpy(scales, in, 4);
-      nibbles(in + 8, codes);
-      return add_fifth_bits(load<uint32_t>(in + 4), codes);
+      nibbles<16>(in + 8, codes);
+      return add_fifth_bits(in + 4, codes);
     case DType::kQ8_0:
       std::memcpy(scales, in, 2);
       std::memcpy(codes, in + 2, 32);
       return;
     case DType::kMXFP4:
       scales[0] = in[0];
-      return nibbles(in + 1, codes);
+      return nibbles<16>(in + 1, codes);
     default:
       CHECK(false && "not a block of 32");
   }
 }
 
-// Code i of 256 in 64 bytes: 128 codes to 32 bytes, the first 32 codes in the lowest two bits.
+// Of each of `bytes` bytes, the lowest kBits, then of each the next, and so on: put above the low `shift` bits of the
+// codes there.
+template <int kBits>
+void add_bits(const uint8_t* in, int bytes, int shift, uint8_t* codes) {
+  for (int s = 0; s < 8 / kBits; s++) {
+    for (int i = 0; i < bytes; i += 8, codes += 8) {
+      const uint64_t bits = load_word(in + i) >> (kBits * s) & every_byte((1 << kBits) - 1);
+      store_word(codes, load_word(codes) | bits << shift);
+    }
+  }
+}
+
 void two_bits(const uint8_t* in, int shift, uint8_t* codes) {
-  for (uint32_t i = 0; i < kSuper; i++) {
-    const int code = in[i / 128 * 32 + i % 32] >> (i / 32 % 4 * 2) & 3;
-    codes[i] = static_cast<uint8_t>(codes[i] | code << shift);
-  }
+  add_bits<2>(in, 32, shift, codes);
+  add_bits<2>(in + 32, 32, shift, codes + 128);
 }
 
-// Bit i of 256 in 32 bytes: the first 32 in the lowest bits.
-void one_bit(const uint8_t* in, int shift, uint8_t* codes) {
-  for (uint32_t i = 0; i < kSuper; i++) {
-    codes[i] = static_cast<uint8_t>(codes[i] | (in[i % 32] >> (i / 32) & 1) << shift);
-  }
-}
+void one_bit(const uint8_t* in, int shift, uint8_t* codes) { add_bits<1>(in, 32, shift, codes); }
 
-// Code i of 256 in 128 bytes: 64 codes to 32 bytes, the first 32 in the low nibbles.
+// 256 codes: kRun bytes hold 2 * kRun of them.
+template <int kRun>
 void super_nibbles(const uint8_t* in, uint8_t* codes) {
-  for (uint32_t i = 0; i < kSuper; i++) codes[i] = in[i / 64 * 32 + i % 32] >> (i / 32 % 2 * 4) & 15;
+  for (int at = 0; at < 128; at += kRun) nibbles<kRun>(in + at, codes + 2 * at);
 }
 
 // The 6-bit scales and minimums of Q4_K and Q5_K: 8 and 8 out of 12 bytes.
@@ -99,7 +121,7 @@ void six_bit_pairs(const uint8_t* in, uint8_t* scales, uint8_t* mins) {
 }
 
 void read_q6_k(const uint8_t* in, RowRecord& out) {
-  for (uint32_t i = 0; i < kSuper; i++) out.codes[i] = in[i / 128 * 64 + i % 64] >> (i / 64 % 2 * 4) & 15;
+  super_nibbles<64>(in, out.codes);
   two_bits(in + 128, 4, out.codes);
   std::memcpy(out.scales, in + 192, 18);
 }
@@ -109,7 +131,7 @@ void read_iq4_xs(const uint8_t* in, RowRecord& out) {
   for (int g = 0; g < 8; g++) {
     const int scale = (in[4 + g / 2] >> (g % 2 * 4) & 15) | (high >> (2 * g) & 3) << 4;
     out.scales[g] = static_cast<uint8_t>(scale - 32);
-    nibbles(in + 8 + 16 * g, out.codes + 32 * g);
+    nibbles<16>(in + 8 + 16 * g, out.codes + 32 * g);
   }
   std::memcpy(out.scales + 8, in, 2);
 }
@@ -128,12 +150,12 @@ void read_super(DType type, const uint8_t* in, RowRecord& out) {
       std::memcpy(out.scales, in + 96, 14);
       return;
     case DType::kQ4_K:
-      super_nibbles(in + 16, out.codes);
+      super_nibbles<32>(in + 16, out.codes);
       six_bit_pairs(in + 4, out.scales, out.scales + 8);
       std::memcpy(out.scales + 16, in, 4);
       return;
     case DType::kQ5_K:
-      super_nibbles(in + 48, out.codes);
+      super_nibbles<32>(in + 48, out.codes);
       one_bit(in + 16, 4, out.codes);
       six_bit_pairs(in + 4, out.scales, out.scales + 8);
       std::memcpy(out.scales + 16, in, 4);
@@ -181,23 +203,39 @@ size_t scale_offset(const BlockFormat& format, size_t i, uint32_t lane, uint32_t
   return field.begin * lanes + lane * field.size + (i - field.begin);
 }
 
-// A plane of `bits` bits per code: `vectors` vectors of 4 * lanes bytes, vector v holding k = v + vectors * s at bit
-// bits * s.
-void put_plane(const RowRecord* rows, uint32_t sub_block, int code_shift, int bits, int bias, uint32_t lanes,
-               uint8_t* out) {
-  const uint32_t vectors = static_cast<uint32_t>(bits), per_byte = 8 / vectors;
-  const int mask = (1 << bits) - 1;
-  for (uint32_t v = 0; v < vectors; v++) {
-    for (uint32_t lane = 0; lane < lanes; lane++) {
-      const uint8_t* codes = rows[lane].codes + sub_block * kSubBlock;
-      for (uint32_t t = 0; t < 4; t++, out++) {
-        int byte = 0;
-        for (uint32_t s = 0; s < per_byte; s++) {
-          byte |= ((codes[4 * (v + vectors * s) + t] + bias) >> code_shift & mask) << (bits * static_cast<int>(s));
-        }
-        *out = static_cast<uint8_t>(byte);
-      }
+// Row `lane` of a plane of kBits bits per code, kBits vectors of 4 * lanes bytes. Byte t of the row's part of vector v
+// holds the codes 4 (v + kBits s) + t at bit kBits s: the row's bytes, taken together, are its codes folded over.
+template <int kBits>
+void put_plane(const uint8_t* codes, int code_shift, uint8_t flip, uint32_t lane, uint32_t lanes, uint8_t* out) {
+  constexpr int kBytes = 4 * kBits;
+  using Word = std::conditional_t<kBytes == 4, uint32_t, uint64_t>;
+  constexpr auto kMask = static_cast<Word>(every_byte((1 << kBits) - 1));
+  for (int p = 0; p < kBytes; p += sizeof(Word)) {
+    Word word = 0;
+    for (int s = 0; s < 8 / kBits; s++) {
+      word |= (load<Word>(codes + p + kBytes * s) >> code_shift & kMask) << (kBits * s);
     }
+    word ^= static_cast<Word>(every_byte(flip));
+    for (size_t part = 0; part < sizeof(Word) / 4; part++) {
+      const size_t vector = static_cast<size_t>(p) / 4 + part;
+      std::memcpy(out + (vector * lanes + lane) * 4, reinterpret_cast<const uint8_t*>(&word) + 4 * part, 4);
+    }
+  }
+}
+
+void put_plane(int bits, const uint8_t* codes, int code_shift, uint8_t flip, uint32_t lane, uint32_t lanes,
+               uint8_t* out) {
+  switch (bits) {
+    case 1:
+      return put_plane<1>(codes, code_shift, flip, lane, lanes, out);
+    case 2:
+      return put_plane<2>(codes, code_shift, flip, lane, lanes, out);
+    case 4:
+      return put_plane<4>(codes, code_shift, flip, lane, lanes, out);
+    case 8:
+      return put_plane<8>(codes, code_shift, flip, lane, lanes, out);
+    default:
+      CHECK(bits == 0);
   }
 }
 
@@ -209,23 +247,43 @@ int get_plane(const uint8_t* plane, uint32_t i, int bits, uint32_t lane, uint32_
 
 size_t plane_bytes(int bits, uint32_t lanes) { return static_cast<size_t>(bits) * kSubBlock / 8 * lanes; }
 
-// A record of n sub-blocks of `lanes` rows.
-void put_record(const BlockFormat& format, const RowRecord* rows, uint32_t n, PackTarget target, uint8_t* out) {
-  const int bias = format.low_bits == 8 ? target.signed_bias : 0;
-  uint8_t* at = out + format.codes_offset(n, target.lanes);
-  for (uint32_t j = 0; j < n; j++) {
-    put_plane(rows, j, 0, format.low_bits, bias, target.lanes, at);
-    at += plane_bytes(format.low_bits, target.lanes);
-    if (format.high_bits == 0) continue;
-    put_plane(rows, j, format.low_bits, format.high_bits, 0, target.lanes, at);
-    at += plane_bytes(format.high_bits, target.lanes);
-  }
-  const size_t scale_bytes = format.scale_bytes(n);
-  for (size_t i = 0; i < scale_bytes; i++) {
-    for (uint32_t lane = 0; lane < target.lanes; lane++) {
-      out[scale_offset(format, i, lane, target.lanes)] = rows[lane].scales[i];
+// The scales of a record of n sub-blocks, field by field.
+template <size_t kSize>
+size_t put_fields(const RowRecord* rows, size_t begin, size_t end, uint32_t lanes, uint8_t* out) {
+  for (size_t at = begin; at < end; at += kSize) {
+    for (uint32_t lane = 0; lane < lanes; lane++) {
+      std::memcpy(out + at * lanes + lane * kSize, rows[lane].scales + at, kSize);
     }
   }
+  return end;
+}
+
+void put_scales(const BlockFormat& format, const RowRecord* rows, uint32_t n, uint32_t lanes, uint8_t* out) {
+  const size_t end = format.scale_bytes(n);
+  for (size_t at = 0; at < end;) {
+    const size_t size = scale_field(format, at).size;
+    size_t same = at;
+    while (same < end && scale_field(format, same).size == size) same += size;
+    at = size == 1   ? put_fields<1>(rows, at, same, lanes, out)
+         : size == 2 ? put_fields<2>(rows, at, same, lanes, out)
+                     : put_fields<4>(rows, at, same, lanes, out);
+  }
+}
+
+// A record of n sub-blocks of `lanes` rows.
+void put_record(const BlockFormat& format, const RowRecord* rows, uint32_t n, PackTarget target, uint8_t* out) {
+  // Adding the bias of 128 to a byte flips its highest bit.
+  const auto flip = static_cast<uint8_t>(format.low_bits == 8 ? target.signed_bias : 0);
+  const size_t low_bytes = plane_bytes(format.low_bits, target.lanes);
+  for (uint32_t lane = 0; lane < target.lanes; lane++) {
+    uint8_t* at = out + format.codes_offset(n, target.lanes);
+    for (uint32_t j = 0; j < n; j++, at += format.code_bytes() * target.lanes) {
+      const uint8_t* codes = rows[lane].codes + j * kSubBlock;
+      put_plane(format.low_bits, codes, 0, flip, lane, target.lanes, at);
+      put_plane(format.high_bits, codes, format.low_bits, 0, lane, target.lanes, at + low_bytes);
+    }
+  }
+  put_scales(format, rows, n, target.lanes, out);
 }
 
 // The inverse of put_record for one lane.
