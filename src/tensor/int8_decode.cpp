@@ -1,5 +1,6 @@
 #include "tensor/int8_decode.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
@@ -26,12 +27,14 @@ constexpr std::array<std::array<int8_t, kElements>, kEntries> expand(const std::
   return out;
 }
 
-// IQ1 codes are 8 * grid + 1 or - 1: one table holds 8 * grid, the sign of the 1 comes from the block.
-constexpr std::array<int8_t, 3> kIq1Levels = {-8, 0, 8};
+// IQ1 codes are 8 * grid + 1 or - 1: the block says which.
+constexpr std::array<int8_t, 3> kIq1PlusLevels = {-7, 1, 9};
+constexpr std::array<int8_t, 3> kIq1MinusLevels = {-9, -1, 7};
 constexpr std::array<int8_t, 3> kIq2Levels = {8, 25, 43};
 constexpr std::array<int8_t, 8> kIq3XxsLevels = {4, 12, 20, 28, 36, 44, 52, 62};
 constexpr std::array<int8_t, 8> kIq3SLevels = {1, 3, 5, 7, 9, 11, 13, 15};
-constexpr auto kIq1 = expand<8>(kIq1Grid, kIq1Levels);
+constexpr auto kIq1Plus = expand<8>(kIq1Grid, kIq1PlusLevels);
+constexpr auto kIq1Minus = expand<8>(kIq1Grid, kIq1MinusLevels);
 constexpr auto kIq2Xxs = expand<8>(kIq2XxsGrid, kIq2Levels);
 constexpr auto kIq2Xs = expand<8>(kIq2XsGrid, kIq2Levels);
 constexpr auto kIq2S = expand<8>(kIq2SGrid, kIq2Levels);
@@ -47,19 +50,35 @@ T load(const uint8_t* p) {
 
 float load_half(const uint8_t* p) { return half_to_float(load<uint16_t>(p)); }
 
-// Seven stored sign bits; the eighth makes their number even.
-uint32_t even_signs(uint32_t seven) { return seven | (std::popcount(seven) & 1u) << 7; }
-
-template <size_t kElements>
-void put_signed(const std::array<int8_t, kElements>& magnitudes, uint32_t signs, int8_t* codes) {
-  for (size_t j = 0; j < kElements; ++j) {
-    const int negative = signs >> j & 1;  // without a branch: signs are random, and guessing them cost most of the time
-    codes[j] = static_cast<int8_t>((magnitudes[j] ^ -negative) + negative);
+// By a byte of sign bits: byte j is 255 where bit j is set.
+constexpr std::array<uint64_t, 256> kSignMasks = [] {
+  std::array<uint64_t, 256> masks{};
+  for (size_t signs = 0; signs < masks.size(); ++signs) {
+    for (size_t j = 0; j < 8; ++j) masks[signs] |= (signs >> j & 1) * (uint64_t{0xff} << (8 * j));
   }
+  return masks;
+}();
+
+// By seven stored sign bits; the eighth makes their number even.
+constexpr std::array<uint64_t, 128> kEvenSignMasks = [] {
+  std::array<uint64_t, 128> masks{};
+  for (uint32_t seven = 0; seven < masks.size(); ++seven)
+    masks[seven] = kSignMasks[seven | (std::popcount(seven) & 1) << 7];
+  return masks;
+}();
+
+// The codes of one codebook entry, all at once. No magnitude is 0, so that no byte of the sum carries into the next.
+template <size_t kElements>
+void put_signed(const std::array<int8_t, kElements>& magnitudes, uint64_t mask, int8_t* codes) {
+  static_assert(std::endian::native == std::endian::little);
+  uint64_t word = 0;
+  std::memcpy(&word, magnitudes.data(), kElements);
+  word = (word ^ mask) + (mask & 0x0101010101010101);
+  std::memcpy(codes, &word, kElements);
 }
 
 void put_iq1(uint32_t index, bool negative, int8_t* codes) {
-  for (size_t j = 0; j < 8; ++j) codes[j] = static_cast<int8_t>(kIq1[index][j] + (negative ? -1 : 1));
+  std::memcpy(codes, (negative ? kIq1Minus : kIq1Plus)[index].data(), 8);
 }
 
 // d, then per 32 values: four 8-bit indices, and a word of four 7-bit sign indices and the 4-bit scale.
@@ -70,7 +89,7 @@ void decode_iq2_xxs(const uint8_t* block, int8_t* codes, float* scales) {
     const auto word = load<uint32_t>(indices + 4);
     scales[2 * g] = scales[2 * g + 1] = d * (0.5f + static_cast<float>(word >> 28)) * 0.25f;
     for (size_t i = 0; i < 4; ++i) {
-      put_signed(kIq2Xxs[indices[i]], even_signs(word >> (7 * i) & 127), codes + g * 32 + i * 8);
+      put_signed(kIq2Xxs[indices[i]], kEvenSignMasks[word >> (7 * i) & 127], codes + g * 32 + i * 8);
     }
   }
 }
@@ -83,7 +102,7 @@ void decode_iq2_xs(const uint8_t* block, int8_t* codes, float* scales) {
     scales[g] = d * (0.5f + static_cast<float>(scale)) * 0.25f;
     for (size_t i = 2 * g; i < 2 * g + 2; ++i) {
       const auto word = load<uint16_t>(block + 2 + i * 2);
-      put_signed(kIq2Xs[word & 511], even_signs(word >> 9), codes + i * 8);
+      put_signed(kIq2Xs[word & 511], kEvenSignMasks[word >> 9], codes + i * 8);
     }
   }
 }
@@ -96,7 +115,7 @@ void decode_iq2_s(const uint8_t* block, int8_t* codes, float* scales) {
     scales[g] = d * (0.5f + static_cast<float>(small[g / 2] >> (4 * (g % 2)) & 15)) * 0.25f;
     for (size_t i = 2 * g; i < 2 * g + 2; ++i) {
       const uint32_t index = low[i] | (high[i / 4] >> (2 * (i % 4)) & 3u) << 8;
-      put_signed(kIq2S[index], signs[i], codes + i * 8);
+      put_signed(kIq2S[index], kSignMasks[signs[i]], codes + i * 8);
     }
   }
 }
@@ -109,8 +128,8 @@ void decode_iq3_xxs(const uint8_t* block, int8_t* codes, float* scales) {
     const auto word = load<uint32_t>(block + 66 + g * 4);
     scales[2 * g] = scales[2 * g + 1] = d * (0.5f + static_cast<float>(word >> 28)) * 0.5f;
     for (size_t i = 0; i < 8; ++i) {
-      const uint32_t signs = even_signs(word >> (7 * (i / 2)) & 127) >> (4 * (i % 2));
-      put_signed(kIq3Xxs[indices[i]], signs, codes + g * 32 + i * 4);
+      const uint64_t mask = kEvenSignMasks[word >> (7 * (i / 2)) & 127] >> (32 * (i % 2));
+      put_signed(kIq3Xxs[indices[i]], mask, codes + g * 32 + i * 4);
     }
   }
 }
@@ -124,7 +143,7 @@ void decode_iq3_s(const uint8_t* block, int8_t* codes, float* scales) {
     scales[g] = d * static_cast<float>(1 + 2 * scale);
     for (size_t i = 4 * g; i < 4 * g + 4; ++i) {
       const uint32_t index = low[i] | (high[i / 8] >> (i % 8) & 1u) << 8;
-      put_signed(kIq3S[index], signs[i / 2] >> (4 * (i % 2)), codes + i * 4);
+      put_signed(kIq3S[index], kSignMasks[signs[i / 2]] >> (32 * (i % 2)), codes + i * 4);
     }
   }
 }
@@ -159,29 +178,36 @@ void decode_iq1_m(const uint8_t* block, int8_t* codes, float* scales) {
   }
 }
 
-// One digit of a byte that holds base-3 digits as a fraction: the byte times 3^position, and its leading digit.
-int8_t ternary(uint8_t byte, uint32_t power) { return static_cast<int8_t>(((byte * power & 0xff) * 3 >> 8) - 1); }
-
-// 32 bytes of five digits, 16 bytes of five, 4 bytes of four, each group digit by digit; then d.
-void decode_tq1_0(const uint8_t* block, int8_t* codes, float* scales) {
-  struct Run {
-    size_t begin, bytes, digits;
-  };
-  for (const Run run : {Run{0, 32, 5}, Run{32, 16, 5}, Run{48, 4, 4}}) {
-    uint32_t power = 1;
-    for (size_t digit = 0; digit < run.digits; ++digit, power *= 3) {
-      for (size_t i = 0; i < run.bytes; ++i) *codes++ = ternary(block[run.begin + i], power);
+// kBytes bytes of kDigits base-3 digits, digit by digit. A byte holds its digits as a fraction: the byte times
+// 3^position has the digit in front.
+template <size_t kBytes, size_t kDigits>
+int8_t* put_ternary(const uint8_t* in, int8_t* codes) {
+  uint8_t power = 1;
+  for (size_t digit = 0; digit < kDigits; ++digit, power = static_cast<uint8_t>(power * 3), codes += kBytes) {
+    for (size_t i = 0; i < kBytes; ++i) {
+      const auto fraction = static_cast<uint8_t>(in[i] * power);
+      codes[i] = static_cast<int8_t>((fraction * 3 >> 8) - 1);
     }
   }
-  for (size_t g = 0; g < kGroups; ++g) scales[g] = load_half(block + 52);
+  return codes;
+}
+
+// 32 bytes of five digits, 16 bytes of five, 4 bytes of four; then d.
+void decode_tq1_0(const uint8_t* block, int8_t* codes, float* scales) {
+  codes = put_ternary<32, 5>(block, codes);
+  codes = put_ternary<16, 5>(block + 32, codes);
+  put_ternary<4, 4>(block + 48, codes);
+  std::fill_n(scales, kGroups, load_half(block + 52));
 }
 
 // Two runs of 32 bytes of four 2-bit codes, then d.
 void decode_tq2_0(const uint8_t* block, int8_t* codes, float* scales) {
-  for (size_t i = 0; i < kBlock; ++i) {
-    codes[i] = static_cast<int8_t>((block[i / 128 * 32 + i % 32] >> (2 * (i / 32 % 4)) & 3) - 1);
+  for (size_t run = 0; run < 2; ++run) {
+    for (size_t shift = 0; shift < 8; shift += 2, codes += 32) {
+      for (size_t i = 0; i < 32; ++i) codes[i] = static_cast<int8_t>((block[32 * run + i] >> shift & 3) - 1);
+    }
   }
-  for (size_t g = 0; g < kGroups; ++g) scales[g] = load_half(block + 64);
+  std::fill_n(scales, kGroups, load_half(block + 64));
 }
 
 using Decoder = void (*)(const uint8_t* block, int8_t* codes, float* scales);
