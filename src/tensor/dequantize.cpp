@@ -7,17 +7,13 @@
 #include "base/check.h"
 #include "tensor/dtype.h"
 #include "tensor/int8_decode.h"
+#include "tensor/lookup_values.h"
 
 namespace ingle {
 namespace {
 
 constexpr size_t kSmall = 32;   // values per block of the types without super-blocks
 constexpr size_t kSuper = 256;  // values per super-block
-
-// The 4-bit code is an index into these; MXFP4's are the e2m1 values doubled.
-constexpr std::array<int8_t, 16> kIq4Values = {-127, -104, -83, -65, -49, -35, -22, -10,
-                                               1,    13,   25,  38,  53,  69,  89,  113};
-constexpr std::array<int8_t, 16> kMxfp4Values = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
 
 template <typename T>
 T load(const uint8_t* p) {

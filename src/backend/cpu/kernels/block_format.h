@@ -19,6 +19,7 @@
 #include <cstdint>
 
 #include "tensor/dtype.h"
+#include "tensor/lookup_values.h"
 
 namespace ingle::cpu {
 
@@ -42,9 +43,6 @@ enum class Scales : uint8_t {
 
 // The tables of 16 values that some 4-bit types look their codes up in.
 enum class Lookup : uint8_t { kNone, kIq4, kMxfp4 };
-inline constexpr std::array<int8_t, 16> kIq4Values = {-127, -104, -83, -65, -49, -35, -22, -10,
-                                                      1,    13,   25,  38,  53,  69,  89,  113};
-inline constexpr std::array<int8_t, 16> kMxfp4Values = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
 constexpr const std::array<int8_t, 16>& lookup_values(Lookup lookup) {
   return lookup == Lookup::kIq4 ? kIq4Values : kMxfp4Values;
 }
