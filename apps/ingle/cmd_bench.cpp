@@ -20,7 +20,7 @@ constexpr uint32_t kMaxRepeats = 10'000;
 
 struct Options {
   ModelOptions model;
-  uint32_t prompt = 512, generate = 64, repeat = 5;
+  uint32_t prompt = 512, generate = 64, depth = 0, repeat = 5;
   std::vector<uint32_t> users{1, 2, 4};
   bool as_json = false;
 };
@@ -36,7 +36,7 @@ uint64_t page_tokens(uint64_t tokens) { return (tokens + kPageTokens - 1) / kPag
 // Tokens of the context in which all users find room at once.
 Result<uint32_t> context_for(const Options& options) {
   const uint64_t per_user =
-      page_tokens(std::max<uint64_t>(uint64_t{options.prompt} + 1, uint64_t{options.generate} + 1));
+      options.depth + page_tokens(std::max<uint64_t>(uint64_t{options.prompt} + 1, uint64_t{options.generate} + 1));
   const uint64_t all = per_user * *std::max_element(options.users.begin(), options.users.end());
   if (all > std::numeric_limits<int32_t>::max()) {
     return Error{ErrorCode::kInvalidArgument, "that many tokens for that many users fit no context", ""};
@@ -44,17 +44,23 @@ Result<uint32_t> context_for(const Options& options) {
   return static_cast<uint32_t>(all);
 }
 
-// Seconds from handing in one request per user to the last token of all.
-Result<double> time_requests(Engine& engine, uint32_t users, uint32_t prompt_tokens, uint32_t generate_tokens,
-                             std::mt19937& random) {
+using Tokens = std::vector<TokenId>;
+
+Tokens random_tokens(const Engine& engine, uint32_t count, std::mt19937& random) {
   std::uniform_int_distribution<TokenId> any_token(0, static_cast<TokenId>(engine.info().vocab) - 1);
-  std::vector<Request> requests(users);
-  for (Request& request : requests) {
-    for (uint32_t i = 0; i < prompt_tokens; i++) request.prompt.push_back(any_token(random));
-    request.max_tokens = generate_tokens;
-    request.ignore_eos = true;
-    request.use_prefix_cache = false;
-    request.sampling.temperature = 0;
+  Tokens tokens(count);
+  for (TokenId& token : tokens) token = any_token(random);
+  return tokens;
+}
+
+// Seconds from handing in one request per prompt to the last token of all.
+Result<double> time_requests(Engine& engine, const std::vector<Tokens>& prompts, uint32_t generate_tokens) {
+  std::vector<Request> requests(prompts.size());
+  for (size_t i = 0; i < prompts.size(); i++) {
+    requests[i].prompt = prompts[i];
+    requests[i].max_tokens = generate_tokens;
+    requests[i].ignore_eos = true;
+    requests[i].sampling.temperature = 0;
   }
   std::vector<std::unique_ptr<TokenStream>> streams;
   const auto start = std::chrono::steady_clock::now();
@@ -79,15 +85,34 @@ double median(std::vector<double> values) {
   return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
 }
 
-// Median tokens/s over the repeats, after one run that does not count.
-Result<double> measure(Engine& engine, uint32_t users, uint32_t prompt, uint32_t generate, uint64_t counted,
-                       uint32_t repeat, Console& console) {
+// What each user has in the context before anything is measured. Its pages are in the prefix cache when this returns.
+Result<std::vector<Tokens>> fill_contexts(Engine& engine, uint32_t users, uint32_t depth, Console& console) {
   std::mt19937 random(users);
+  std::vector<Tokens> contexts(users);
+  for (uint32_t i = 0; i < users && depth > 0; i++) {
+    contexts[i] = random_tokens(engine, depth, random);
+    RETURN_IF_ERROR(time_requests(engine, {contexts[i]}, 1));
+    console.progress(fmt::format("{} tokens of context", depth), static_cast<double>(i + 1) / users);
+  }
+  console.end_progress();
+  return contexts;
+}
+
+// Median tokens/s over the repeats, after one run that does not count.
+Result<double> measure(Engine& engine, const std::vector<Tokens>& contexts, uint32_t prompt, uint32_t generate,
+                       uint64_t counted, uint32_t repeat, Console& console) {
+  std::mt19937 random(static_cast<uint32_t>(contexts.size()) + 1);
   std::vector<double> rates;
   for (uint32_t i = 0; i <= repeat; i++) {
-    ASSIGN_OR_RETURN(const double seconds, time_requests(engine, users, prompt, generate, random));
+    std::vector<Tokens> prompts = contexts;
+    for (Tokens& tokens : prompts) {
+      const Tokens more = random_tokens(engine, prompt, random);
+      tokens.insert(tokens.end(), more.begin(), more.end());
+    }
+    ASSIGN_OR_RETURN(const double seconds, time_requests(engine, prompts, generate));
     if (i > 0) rates.push_back(static_cast<double>(counted) / std::max(seconds, 1e-9));
-    console.progress(fmt::format("{} user{}, {}", users, users == 1 ? "" : "s", prompt > 1 ? "prefill" : "decode"),
+    console.progress(fmt::format("{} user{}, {}", contexts.size(), contexts.size() == 1 ? "" : "s",
+                                 prompt > 1 ? "prefill" : "decode"),
                      static_cast<double>(i + 1) / (repeat + 1));
   }
   console.end_progress();
@@ -95,12 +120,13 @@ Result<double> measure(Engine& engine, uint32_t users, uint32_t prompt, uint32_t
 }
 
 Status run(Options options, Console& console) {
+  options.depth = static_cast<uint32_t>(page_tokens(options.depth));  // whole pages are what the prefix cache keeps
   const uint32_t max_users = *std::max_element(options.users.begin(), options.users.end());
   if (options.model.engine.context == 0) {
     ASSIGN_OR_RETURN(options.model.engine.context, context_for(options));
   }
   options.model.engine.max_sequences = max_users;
-  options.model.engine.prefix_cache = false;
+  options.model.engine.prefix_cache = options.depth > 0;
   ASSIGN_OR_RETURN(const LoadedEngine loaded, load_engine(options.model, console));
   Engine& engine = *loaded.engine;
   const ModelInfo& info = engine.info();
@@ -111,12 +137,13 @@ Status run(Options options, Console& console) {
   if (!options.as_json) console.write("users  prefill tokens/s  decode tokens/s\n");
   for (const uint32_t users : options.users) {
     Rates rates{users};
+    ASSIGN_OR_RETURN(const std::vector<Tokens> contexts, fill_contexts(engine, users, options.depth, console));
     if (options.prompt > 0) {
-      ASSIGN_OR_RETURN(rates.prefill_tok_s, measure(engine, users, options.prompt, 1, uint64_t{users} * options.prompt,
-                                                    options.repeat, console));
+      ASSIGN_OR_RETURN(rates.prefill_tok_s, measure(engine, contexts, options.prompt, 1,
+                                                    uint64_t{users} * options.prompt, options.repeat, console));
     }
     if (options.generate > 0) {
-      ASSIGN_OR_RETURN(rates.decode_tok_s, measure(engine, users, 1, options.generate,
+      ASSIGN_OR_RETURN(rates.decode_tok_s, measure(engine, contexts, 1, options.generate,
                                                    uint64_t{users} * options.generate, options.repeat, console));
     }
     if (options.as_json) {
@@ -137,12 +164,15 @@ void add_bench(CLI::App& app, Console& console, Action& action) {
   CLI::App* command = app.add_subcommand("bench", "Measure how fast a model runs here");
   command->footer(
       "Tokens per second of all users together, medians of the repeats. Prefill: from handing in a prompt "
-      "per user to the last first token. Decode: generation after a prompt of one token.");
+      "per user to the last first token. Decode: generation after a prompt of one token. Both follow --depth tokens of "
+      "context, computed before and different for each user.");
   auto options = std::make_shared<Options>();
   add_model_options(*command, options->model);
   add_number(*command, "--prompt", options->prompt, 0, kMaxTokens, "Tokens of prompt (default: 512; 0: no prefill)");
   add_number(*command, "--generate", options->generate, 0, kMaxTokens,
              "Tokens to generate (default: 64; 0: no decode)");
+  add_number(*command, "--depth", options->depth, 0, kMaxTokens,
+             "Tokens of context before what is measured (default: 0; whole pages of 32)");
   command->add_option("--users", options->users, "How many ask at once, a list (default: 1,2,4)")
       ->delimiter(',')
       ->check(CLI::Range(1u, kMaxUsers).description(""))
