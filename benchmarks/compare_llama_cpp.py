@@ -172,8 +172,9 @@ def compare_footprint(args, model):
         ours.append(run_once(ingle))
         peer_start.append(run_once(peer + ["-p", "0", "-n", "1", "--no-warmup"])[1])
         peer_memory.append(run_once(peer + ["-p", "32", "-n", "8"])[2])
-    return {"file": os.path.getsize(model), "kv": kv_bytes(args, model), "memory": max(o[2] for o in ours), "peer_memory": max(peer_memory),
-            "first_token_s": statistics.median(o[0] for o in ours), "peer_run_s": statistics.median(peer_start)}
+    return {"file": os.path.getsize(model), "kv": kv_bytes(args, model), "memory": max(o[2] for o in ours),
+            "peer_memory": max(peer_memory), "first_token_s": statistics.median(o[0] for o in ours),
+            "peer_run_s": statistics.median(peer_start)}
 
 
 def bar_of(name, figure):
@@ -213,7 +214,8 @@ def print_tables(args, results):
           "| llama-bench, one token |")
     print("|---|---|---|---|---|---|---|---|")
     for name, (_, f) in results.items():
-        print(f"| {name} | {f['file'] / 2**20:.0f} | {f['kv'] / 2**20:.0f} | {f['memory'] / 2**20:.0f} | {f['memory'] / f['file']:.2f} "
+        print(f"| {name} | {f['file'] / 2**20:.0f} | {f['kv'] / 2**20:.0f} | {f['memory'] / 2**20:.0f} "
+              f"| {f['memory'] / f['file']:.2f} "
               f"| {f['peer_memory'] / 2**20:.0f} | {f['first_token_s']:.2f} | {f['peer_run_s']:.2f} |")
 
 
