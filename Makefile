@@ -11,7 +11,7 @@ help:
 	@echo "             (PROMPT='...' asks something else)"
 	@echo "make test    build everything and run every test"
 	@echo "make soak    the long forms of the tests"
-	@echo "make bench   measure the default model on this machine"
+	@echo "make bench   measure the default model and every matmul kernel on this machine"
 	@echo "make lint    check format and clang-tidy;  make format  put the sources into format"
 	@echo "make clean   remove build/"
 
@@ -45,7 +45,11 @@ soak: $(BUILD)/build.ninja
 	@scripts/soak.sh $(BUILD)
 
 bench: model
+	@echo "== $(BUILD)/ingle bench $(MODEL)"
 	@$(BUILD)/ingle bench "$(MODEL)"
+	@ninja -C $(BUILD) -j $(JOBS) matmul_bench
+	@echo "== Kernels against the limits of this machine"
+	@$(BUILD)/benchmarks/matmul_bench
 
 format:
 	@scripts/list_sources.sh | xargs clang-format-16 -i

@@ -1,5 +1,4 @@
-// The limit that matmul_bench compares with: multiply-accumulates per second of the int8 dot product over weights and
-// activations that stay in registers and the first-level cache. Compiled once per instruction set, which CMake names.
+// See mac_rate.h. Compiled once per instruction set, which CMake names.
 #include INGLE_BENCH_VEC_HEADER
 // (first: it says for what this file is compiled)
 #include "mac_rate.h"
@@ -10,15 +9,15 @@ namespace ingle::cpu {
 template <class Isa>
 struct MacRate {
   static constexpr uint32_t kChains = 8;
-  // Products of `rounds` rounds; the sum keeps the compiler honest.
-  static uint64_t run(uint64_t rounds, const uint8_t* weights, const int8_t* activations, int32_t* sum) {
+  static uint64_t int8(uint64_t rounds, const uint8_t* weights, const int8_t* activations, int32_t* sum) {
     typename Isa::W w[4];
     for (uint32_t i = 0; i < 4; i++) w[i] = Isa::load_w(weights + i * 4 * Isa::kLanes);
     typename Isa::I acc[kChains];
     for (uint32_t c = 0; c < kChains; c++) acc[c] = Isa::set1_i32(0);
     for (uint64_t r = 0; r < rounds; r++) {
       for (uint32_t c = 0; c < kChains; c++) {
-        acc[c] = Isa::template dot16_unsigned<15>(acc[c], w, activations + (c + r % 16) * 16);
+        // Of codes up to 128: AVX2 then widens each pair of products by itself.
+        acc[c] = Isa::template dot16_unsigned<128>(acc[c], w, activations + (c + r % 16) * 16);
       }
     }
     for (uint32_t c = 1; c < kChains; c++) acc[0] = Isa::add_i32(acc[0], acc[c]);
@@ -27,11 +26,23 @@ struct MacRate {
     *sum = lanes[0];
     return rounds * kChains * 16 * Isa::kLanes;
   }
+
+  static uint64_t fma(uint64_t rounds, const float* weights, const float* activations, float* sum) {
+    const typename Isa::F w = Isa::loadu(weights);
+    typename Isa::F acc[kChains];
+    for (uint32_t c = 0; c < kChains; c++) acc[c] = Isa::zero();
+    for (uint64_t r = 0; r < rounds; r++) {
+      for (uint32_t c = 0; c < kChains; c++) acc[c] = Isa::fma(w, Isa::set1(activations[c + r % 32]), acc[c]);
+    }
+    for (uint32_t c = 1; c < kChains; c++) acc[0] = Isa::add(acc[0], acc[c]);
+    float lanes[Isa::kLanes];
+    Isa::storeu(lanes, acc[0]);
+    *sum = lanes[0];
+    return rounds * kChains * Isa::kLanes;
+  }
 };
 
-uint64_t INGLE_BENCH_FUNCTION(uint64_t rounds, const uint8_t* weights, const int8_t* activations, int32_t* sum) {
-  return MacRate<INGLE_BENCH_ISA>::run(rounds, weights, activations, sum);
-}
+extern const MacRates INGLE_BENCH_RATES = {MacRate<INGLE_BENCH_ISA>::int8, MacRate<INGLE_BENCH_ISA>::fma};
 
 }  // namespace ingle::cpu
 INGLE_REGION_END

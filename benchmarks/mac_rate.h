@@ -1,14 +1,19 @@
-// mac_rate.cpp, by instruction set. Each runs `rounds` rounds of dot products on 256 bytes of codes 0..15 and 384
-// activations, and returns how many products that were.
+// The limits that matmul_bench compares with, by instruction set: multiply-accumulates per second over weights and
+// activations that stay in registers and the first-level cache.
 #pragma once
 
 #include <cstdint>
 
 namespace ingle::cpu {
 
-uint64_t mac_rate_scalar(uint64_t rounds, const uint8_t* weights, const int8_t* activations, int32_t* sum);
-uint64_t mac_rate_avx2(uint64_t rounds, const uint8_t* weights, const int8_t* activations, int32_t* sum);
-uint64_t mac_rate_avx512(uint64_t rounds, const uint8_t* weights, const int8_t* activations, int32_t* sum);
-uint64_t mac_rate_neon(uint64_t rounds, const uint8_t* weights, const int8_t* activations, int32_t* sum);
+// Each runs a number of rounds and returns how many products that were; the sum keeps the compiler honest.
+struct MacRates {
+  // Int8 dot products, of 256 bytes of codes 0..15 and 384 activations.
+  uint64_t (*int8)(uint64_t rounds, const uint8_t* weights, const int8_t* activations, int32_t* sum);
+  // Float multiply-adds, of 16 weights and 64 activations.
+  uint64_t (*fma)(uint64_t rounds, const float* weights, const float* activations, float* sum);
+};
+
+extern const MacRates kMacRatesScalar, kMacRatesAvx2, kMacRatesAvx512, kMacRatesNeon;
 
 }  // namespace ingle::cpu

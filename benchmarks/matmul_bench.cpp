@@ -1,6 +1,7 @@
 // Speed of the matmul kernels, by weight type and number of columns, beside the limits of the machine measured by the
-// same program: read bandwidth of memory and the rate of int8 dot products. Weights are streamed from memory, as in a
-// model. Usage: matmul_bench [--threads N] [--isa NAME] [--type NAME] [--columns N]
+// same program: read bandwidth of memory and the rate of int8 dot products (of float multiply-adds for float weights).
+// Weights are streamed from memory, as in a model. Usage: matmul_bench [--threads N] [--isa NAME] [--type NAME]
+// [--columns N]
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -8,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <functional>
 #include <memory>
 #include <random>
@@ -39,6 +41,15 @@ Bytes allocate(size_t bytes) {
   }
   std::memset(p, 0, bytes);
   return Bytes(static_cast<std::byte*>(p));
+}
+
+// As the kernel tells it, on Linux.
+std::string cpu_name() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("model name")) return line.substr(line.find(": ") + 2);
+  }
+  return "CPU unknown";
 }
 
 struct Options {
@@ -75,28 +86,48 @@ double read_bandwidth(const std::byte* data, size_t bytes, uint32_t threads) {
   return static_cast<double>(bytes) / seconds;
 }
 
-// Products per second of the table's dot product.
-double mac_limit(const KernelTable& table, uint32_t threads) {
-  uint64_t (*run)(uint64_t, const uint8_t*, const int8_t*, int32_t*) = mac_rate_scalar;
+const MacRates& mac_rates(const KernelTable& table) {
 #if defined(__x86_64__)
-  if (table.name == "avx2") run = mac_rate_avx2;
-  if (table.name == "avx512") run = mac_rate_avx512;
+  if (table.name == "avx2") return kMacRatesAvx2;
+  if (table.name == "avx512") return kMacRatesAvx512;
 #elif defined(__aarch64__)
-  if (table.name == "neon") run = mac_rate_neon;
+  if (table.name == "neon") return kMacRatesNeon;
 #endif
-  const uint64_t rounds = table.name == "scalar" ? 100'000 : 2'000'000;
+  return kMacRatesScalar;
+}
+
+// Products per second of run(rounds), on all threads.
+double mac_limit(uint64_t rounds, uint32_t threads, const std::function<uint64_t(uint64_t)>& run) {
   std::atomic<uint64_t> products{0};
-  const double seconds = fastest(threads, [&](uint32_t) {
-    uint8_t weights[256];
-    int8_t activations[384];
-    for (size_t i = 0; i < sizeof weights; i++) weights[i] = i % 16;
-    for (size_t i = 0; i < sizeof activations; i++) activations[i] = static_cast<int8_t>(i % 255 - 127);
+  const double seconds = fastest(threads, [&](uint32_t) { products = run(rounds); });
+  return static_cast<double>(products) * threads / seconds;
+}
+
+double int8_limit(const KernelTable& table, uint32_t threads) {
+  uint8_t weights[256];
+  int8_t activations[384];
+  for (size_t i = 0; i < sizeof weights; i++) weights[i] = i % 16;
+  for (size_t i = 0; i < sizeof activations; i++) activations[i] = static_cast<int8_t>(i % 255 - 127);
+  return mac_limit(table.name == "scalar" ? 100'000 : 2'000'000, threads, [&](uint64_t rounds) {
     int32_t sum = 0;
-    products = run(rounds, weights, activations, &sum);
+    const uint64_t products = mac_rates(table).int8(rounds, weights, activations, &sum);
     volatile int32_t keep = sum;
     static_cast<void>(keep);
+    return products;
   });
-  return static_cast<double>(products) * threads / seconds;
+}
+
+double fma_limit(const KernelTable& table, uint32_t threads) {
+  float weights[16], activations[64];
+  std::fill(std::begin(weights), std::end(weights), 0.5f);
+  std::fill(std::begin(activations), std::end(activations), 0.25f);
+  return mac_limit(4'000'000, threads, [&](uint64_t rounds) {
+    float sum = 0;
+    const uint64_t products = mac_rates(table).fma(rounds, weights, activations, &sum);
+    volatile float keep = sum;
+    static_cast<void>(keep);
+    return products;
+  });
 }
 
 std::vector<uint8_t> random_rows(DType type, uint32_t rows) {
@@ -127,7 +158,7 @@ struct Weights {
 };
 
 struct Limits {
-  double bytes_per_s, macs_per_s;
+  double bytes_per_s, int8_per_s, fma_per_s;
 };
 
 void measure(const KernelTable& table, const Weights& weights, uint32_t columns, uint32_t threads, Limits limits) {
@@ -166,8 +197,9 @@ void measure(const KernelTable& table, const Weights& weights, uint32_t columns,
   const double macs = double{kCols} * kRows * columns * matrices / seconds;
   const double bytes = static_cast<double>(weights.matrix_bytes) * matrices * blocks / seconds;
   std::printf("%-7s %-8s %4u columns %8.1f GMAC/s (%3.0f %%) %7.1f GB/s (%3.0f %%)\n", std::string(table.name).c_str(),
-              std::string(dtype_info(type).name).c_str(), columns, macs / 1e9, 100 * macs / limits.macs_per_s,
-              bytes / 1e9, 100 * bytes / limits.bytes_per_s);
+              std::string(dtype_info(type).name).c_str(), columns, macs / 1e9,
+              100 * macs / (is_block_quantized(type) ? limits.int8_per_s : limits.fma_per_s), bytes / 1e9,
+              100 * bytes / limits.bytes_per_s);
   std::fflush(stdout);
 }
 
@@ -193,9 +225,10 @@ int run(const Options& options) {
   }
   const Bytes stream = allocate(kStreamBytes);
   const Limits limits = {read_bandwidth(stream.get(), kStreamBytes, options.threads),
-                         mac_limit(*table, options.threads)};
-  std::printf("%s, %u threads: reads %.1f GB/s, int8 dot products %.1f GMAC/s\n", std::string(table->name).c_str(),
-              options.threads, limits.bytes_per_s / 1e9, limits.macs_per_s / 1e9);
+                         int8_limit(*table, options.threads), fma_limit(*table, options.threads)};
+  std::printf("%s, %s, %u threads: reads %.1f GB/s, int8 dot products %.1f GMAC/s, float multiply-adds %.1f GMAC/s\n",
+              cpu_name().c_str(), std::string(table->name).c_str(), options.threads, limits.bytes_per_s / 1e9,
+              limits.int8_per_s / 1e9, limits.fma_per_s / 1e9);
   for (const DTypeInfo& info : all_dtypes()) {
     if (table->packed_bytes(info.type, kRows, kCols) == 0) continue;
     if (!options.type.empty() && options.type != info.name) continue;
