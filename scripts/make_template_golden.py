@@ -126,6 +126,20 @@ ONE_LINERS = r"""
 {% unknown %}
 {{ '{' }}{{ '}}' }}{{ {'a': {'b': 1}}['a']['b'] }}{{ {'a':{}}}}
 {#{ x }#}{{ '{#' }}{% raw %}{#{% endraw %}
+{{ '٣'|int }}{{ '१२'|int }}{{ ' -４２ '|int }}{{ '𝟙𝟚.𝟝'|float }}{{ '１_０'|int }}{{ '²'|int(7) }}{{ '٠x1f'|int(9, 16) }}{{ '١e٢'|float }}
+{% for a, in [(1,), (2,)] %}{{ a }}{% endfor %}{% for (a, b), in [((1, 2),)] %}{{ a }}{{ b }}{% endfor %}
+{% for x, y, in [(1, 2)] %}{{ x }}{{ y }}{% endfor %}{% for x in 1, 2 %}{{ x }}{% endfor %}{% for x in 1, %}{{ x }}{% endfor %}
+{% for in in l %}{{ in }}{% endfor %}
+{% for x in recursive %}{{ x }}{% endfor %}
+{% for x in l, recursive %}{{ x }}{% endfor %}
+{% for x in l if x recursive %}{{ x }}{% endfor %}
+{{ dict(nope) }}
+{{ namespace(nope).x }}
+open {#
+open {# x
+open {% raw %}
+open {% raw %} x
+open {% raw %}{{ x
 """.strip("\n").split("\n")
 
 MULTILINE = [

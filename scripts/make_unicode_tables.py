@@ -43,6 +43,8 @@ print(f"// Made by scripts/make_unicode_tables.py from Unicode {unicodedata.unid
 print("// clang-format off")
 ranges("kLower", lambda c: c.islower())
 ranges("kUpper", lambda c: c.isupper())
+# In each of these the digits 0 to 9 follow each other, once or several times.
+ranges("kDecimal", lambda c: c.isdecimal())
 ranges("kDigitNotDecimal", lambda c: c.isdigit() and not c.isdecimal())
 ranges("kNumericNotDigit", lambda c: c.isnumeric() and not c.isdigit())
 # A sigma is final where only these stand between it and the end of a word: the word below is one letter longer or not.

@@ -28,6 +28,7 @@ Entries dict_entries(Runtime& rt, const char* function, Args& args) {
     fail(std::string(function) + " expected at most 1 argument, got " + std::to_string(args.positional.size()));
   if (!args.positional.empty()) {
     const Value& from = args.positional[0];
+    if (from.is_undefined()) fail_undefined(from);
     if (from.is_dict()) {
       entries = from.dict_object().entries;
     } else {

@@ -159,7 +159,10 @@ void Lexer::skip_space() {
 
 void Lexer::comment() {
   const size_t end = source_.find("#}", at_);
-  if (end == std::string::npos) error("Missing end of comment tag");
+  if (end == std::string::npos) {
+    if (at_ == source_.size()) return;  // Jinja lets this pass
+    error("Missing end of comment tag");
+  }
   const char sign = end > at_ ? source_[end - 1] : '\0';
   advance(end + 2);
   if (sign == '-') {
@@ -205,7 +208,7 @@ void Lexer::raw() {
     if (!text.empty()) add(Token::kData, std::string(text));
     return advance(after);
   }
-  error("Missing end of raw directive");
+  if (at_ < source_.size()) error("Missing end of raw directive");
 }
 
 bool Lexer::tag_end(bool variable) {

@@ -34,6 +34,17 @@ size_t digits_end(std::string_view text, size_t at, int base = 10) {
   return at;
 }
 
+// The digits of other scripts become those of ASCII.
+std::string with_ascii_digits(std::string_view text) {
+  std::string out;
+  for (size_t at = 0; at < text.size();) {
+    const uint32_t c = decode_utf8(text, &at);
+    const int digit = decimal_value(c);
+    append_utf8(&out, digit >= 0 ? static_cast<uint32_t>('0' + digit) : c);
+  }
+  return out;
+}
+
 int prefix_base(std::string_view text) {
   if (text.size() < 2 || text[0] != '0') return 0;
   switch (text[1] | 0x20) {
@@ -139,8 +150,9 @@ std::optional<Value> parse_integer(std::string_view text, int base) {
   return Value::big_int((negative ? "-" : "") + std::string(text.substr(zeros)));
 }
 
-std::optional<Value> int_of_text(std::string_view text, int base) {
-  text = strip_space(text);
+std::optional<Value> int_of_text(std::string_view source, int base) {
+  const std::string ascii = with_ascii_digits(strip_space(source));
+  const std::string_view text = ascii;
   std::string_view digits = text;
   if (!digits.empty() && (digits[0] == '+' || digits[0] == '-')) digits.remove_prefix(1);
   if (digits.find('_') != std::string_view::npos) {
@@ -153,8 +165,8 @@ std::optional<Value> int_of_text(std::string_view text, int base) {
 }
 
 std::optional<double> float_of_text(std::string_view text) {
-  text = strip_space(text);
-  std::string_view body = text;
+  const std::string ascii = with_ascii_digits(strip_space(text));
+  std::string_view body = ascii;
   const bool negative = !body.empty() && body[0] == '-';
   if (!body.empty() && (body[0] == '+' || body[0] == '-')) body.remove_prefix(1);
   const std::string lower = to_lower(body);

@@ -132,11 +132,10 @@ void Parser::statement(Body* into) {
 
 StmtPtr Parser::parse_for() {
   auto node = std::make_unique<Stmt>(StmtKind::kFor, next().line);
-  node->exprs.push_back(assign_target(false, "in"));
+  node->exprs.push_back(assign_target(false));
   expect_name("in");
   TupleRules rules;
   rules.with_condition = false;
-  rules.end = "recursive";
   node->exprs.push_back(tuple(rules));
   node->exprs.push_back(skip_name("if") ? expression() : nullptr);
   node->recursive = skip_name("recursive");
@@ -328,11 +327,10 @@ bool make_target(Expr* e) {
 
 }  // namespace
 
-ExprPtr Parser::assign_target(bool with_namespace, std::string_view end) {
+ExprPtr Parser::assign_target(bool with_namespace) {
   TupleRules rules;
   rules.simplified = true;
   rules.with_namespace = with_namespace;
-  rules.end = end;
   ExprPtr target = tuple(rules);
   if (!make_target(target.get())) error("can't assign to this expression", target->line);
   return target;

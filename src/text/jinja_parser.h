@@ -39,7 +39,7 @@ class Parser {
   void parse_import_names(Stmt* node);
   void skip_import_context();
   void signature(Stmt* node);
-  ExprPtr assign_target(bool with_namespace, std::string_view end = {});
+  ExprPtr assign_target(bool with_namespace);
   ExprPtr name_target();
 
   // jinja_parser_expressions.cpp
@@ -63,10 +63,9 @@ class Parser {
     bool with_condition = true;
     bool in_parentheses = false;
     bool with_namespace = false;
-    std::string_view end;  // a name that ends it
   };
   ExprPtr tuple(const TupleRules& rules);
-  bool at_tuple_end(std::string_view end) const;
+  bool at_tuple_end() const;
   ExprPtr postfix(ExprPtr node);
   ExprPtr filters_and_tests(ExprPtr node);
   ExprPtr subscript(ExprPtr node);

@@ -236,9 +236,7 @@ ExprPtr Parser::primary(bool with_namespace) {
   }
 }
 
-bool Parser::at_tuple_end(std::string_view end) const {
-  return is(Token::kVariableEnd) || is(Token::kBlockEnd) || is(Token::kRParen) || (!end.empty() && is_name(end));
-}
+bool Parser::at_tuple_end() const { return is(Token::kVariableEnd) || is(Token::kBlockEnd) || is(Token::kRParen); }
 
 ExprPtr Parser::tuple(const TupleRules& rules) {
   Nested guard(this);
@@ -247,7 +245,7 @@ ExprPtr Parser::tuple(const TupleRules& rules) {
   bool is_tuple = false;
   while (true) {
     if (!items.empty()) expect(Token::kComma);
-    if (at_tuple_end(rules.end)) break;
+    if (at_tuple_end()) break;
     items.push_back(rules.simplified ? primary(rules.with_namespace) : expression(rules.with_condition));
     if (!is(Token::kComma)) break;
     is_tuple = true;

@@ -20,10 +20,15 @@ struct FullCase {
 #include "text/jinja_unicode_tables.inc"
 
 template <size_t n>
-bool in(const Range (&table)[n], uint32_t c) {
+const Range* find_range(const Range (&table)[n], uint32_t c) {
   auto it =
       std::upper_bound(std::begin(table), std::end(table), c, [](uint32_t x, const Range& r) { return x < r.first; });
-  return it != std::begin(table) && c <= std::prev(it)->last;
+  return it != std::begin(table) && c <= std::prev(it)->last ? std::prev(it) : nullptr;
+}
+
+template <size_t n>
+bool in(const Range (&table)[n], uint32_t c) {
+  return find_range(table, c) != nullptr;
 }
 
 template <size_t n>
@@ -189,11 +194,13 @@ bool is_alpha(uint32_t c) {
          k == UTF8PROC_CATEGORY_LM || k == UTF8PROC_CATEGORY_LO;
 }
 
-bool is_decimal(uint32_t c) {
-  if (c < 0x80) return c >= '0' && c <= '9';
-  return category(c) == UTF8PROC_CATEGORY_ND;
+int decimal_value(uint32_t c) {
+  if (c < 0x80) return c >= '0' && c <= '9' ? static_cast<int>(c - '0') : -1;
+  const Range* range = find_range(kDecimal, c);
+  return range ? static_cast<int>((c - range->first) % 10) : -1;
 }
 
+bool is_decimal(uint32_t c) { return decimal_value(c) >= 0; }
 bool is_digit(uint32_t c) { return is_decimal(c) || in(kDigitNotDecimal, c); }
 bool is_numeric(uint32_t c) { return is_digit(c) || in(kNumericNotDigit, c); }
 bool is_alnum(uint32_t c) { return is_alpha(c) || is_numeric(c); }

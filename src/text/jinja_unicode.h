@@ -26,6 +26,7 @@ bool is_line_break(uint32_t c);
 bool is_printable(uint32_t c);
 bool is_alpha(uint32_t c);
 bool is_decimal(uint32_t c);
+int decimal_value(uint32_t c);  // 0 to 9; -1 when it is no decimal digit
 bool is_digit(uint32_t c);
 bool is_numeric(uint32_t c);
 bool is_alnum(uint32_t c);
