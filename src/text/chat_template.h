@@ -28,7 +28,7 @@ struct TemplateLimits {
   size_t max_source_bytes = size_t{4} << 20;
   size_t max_memory_bytes = size_t{256} << 20;  // of the values a rendering makes and the text it writes
   size_t max_output_bytes = size_t{64} << 20;
-  uint64_t max_steps = 50'000'000;  // a step is about one node of the template, or 64 bytes of text
+  uint64_t max_steps = 100'000'000;  // a step is about one node of the template, or 4 bytes of text looked at
 };
 
 struct ChatInput {

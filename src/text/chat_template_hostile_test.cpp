@@ -96,11 +96,50 @@ INSTANTIATE_TEST_SUITE_P(
         Hostile{"expandtabs", "{{ 'a\t'.expandtabs(9223372036854775807) }}"},
         Hostile{"range", "{{ range(9223372036854775807) }}"},
         Hostile{"negative_range", "{{ range(-9223372036854775807, 9223372036854775807, 1) }}"},
-        Hostile{"power", "{{ 2 ** 9223372036854775807 }}"}, Hostile{"overflow", "{{ 9223372036854775807 + 1 }}"},
+        // Keys that hash functions of little care would send to one place.
+        Hostile{"nan_keys", "{{ {}.fromkeys(['nan'|float] * 200000)|length }}"},
+        Hostile{"long_name", "{{ " + repeated("n", 5000) + " }}"}, Hostile{"power", "{{ 2 ** 9223372036854775807 }}"},
+        Hostile{"overflow", "{{ 9223372036854775807 + 1 }}"},
         Hostile{"least_quotient", "{{ (-9223372036854775807 - 1) // -1 }}"},
         Hostile{"least_negated", "{{ -(-9223372036854775807 - 1) }}"}, Hostile{"var_keywords", "{{ dict(**{1: 2}) }}"},
         Hostile{"unclosed", "{{ x"}, Hostile{"unclosed_comment", "{# x"}, Hostile{"unclosed_raw", "{% raw %} x"},
         Hostile{"unclosed_string", "{{ 'x }}"}, Hostile{"escape", "{{ '\\x4' }}"}),
+    [](const auto& test) { return test.param.name; });
+
+// Each of these rounds does much with few nodes of the template, and must cost as many steps as it takes time.
+class HostileRounds : public testing::TestWithParam<Hostile> {};
+
+TEST_P(HostileRounds, CostSteps) {
+  const std::string source =
+      "{% set s = 'a' * 8000000 %}{% set t = 'a' * 8000000 %}{% set few = {s: 1} %}{% set l = [1] * 1000000 %}"
+      "{% set ns = namespace(t=(1,)) %}{% for i in range(20) %}{% set ns.t = (ns.t, ns.t) %}{% endfor %}"
+      "{% set many = {}.fromkeys(range(1000)) %}"
+      "{% for i in range(1000) %}{% set x = " +
+      GetParam().source + " %}{% endfor %}";
+  TemplateLimits limits;
+  limits.max_steps = 20'000'000;
+  const auto chat_template = ChatTemplate::parse(source, limits);
+  ASSERT_TRUE(chat_template.ok()) << chat_template.error().message;
+  const auto result = chat_template->render(Value::dict({}), std::nullopt);
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().code, ErrorCode::kResourceExhausted) << result.error().message;
+  EXPECT_NE(result.error().message.find("more steps"), std::string::npos) << result.error().message;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, HostileRounds,
+    testing::Values(Hostile{"key_of_few", "few[t]"}, Hostile{"key_of_many", "many[t]"}, Hostile{"get", "few.get(t)"},
+                    Hostile{"key_in", "t in many"}, Hostile{"shared_tuple_key", "many[ns.t]"},
+                    Hostile{"shared_tuple_hashed", "ns.t is filter"}, Hostile{"new_keys", "{s: 1, t: 2}"},
+                    Hostile{"dict_of_dict", "dict({}.fromkeys(range(100000)))"}, Hostile{"same", "s is sameas t"},
+                    Hostile{"methods_equal", "s.strip == t.strip"}, Hostile{"starts", "s.startswith(t)"},
+                    Hostile{"ends", "s.endswith((t, t))"}, Hostile{"without_prefix", "s.removeprefix(t)"},
+                    Hostile{"identifier", "s.isidentifier()"}, Hostile{"joined", "s.join(['', '', ''])"},
+                    Hostile{"stripped_of", "'b'.strip(s)"}, Hostile{"indent", "'a'|indent(30000000)"},
+                    Hostile{"attribute", "(1)[s]"}, Hostile{"repeat", "'ab' * 10000000"}, Hostile{"list", "l + l"},
+                    Hostile{"arguments", "cycler(*l)"},
+                    Hostile{"path", "[1]|map(attribute='1.' * 1000000, default='x')|list"}, Hostile{"concat", "s ~ t"},
+                    Hostile{"digits", "('1' * 1000000)|int"}, Hostile{"wrap", "'a b'|wordwrap(1, true, s)"}),
     [](const auto& test) { return test.param.name; });
 
 class HarmlessTemplates : public testing::TestWithParam<Hostile> {};
@@ -139,6 +178,18 @@ INSTANTIATE_TEST_SUITE_P(
                 "20).rfind('b' ~ a) }}"},
         Hostile{"slow_replace", "{{ ('a' * 1000000)|replace('a' * 500 ~ 'b', 'c')|length }}"},
         Hostile{"brace_run", repeated("{ ", 100000)},
+        // Templates that look for the next or last message of a kind do this for each message.
+        Hostile{
+            "all_pairs_of_2001_messages",
+            "{% set ms = [{'role': 'user', 'content': 'x'}] * 2001 %}{% for m in ms %}{% for n in ms %}{% if n.role "
+            "== 'tool' %}{% endif %}{% endfor %}{% endfor %}"},
+        Hostile{"spaced_keys", "{{ {}.fromkeys(range(0, 109951162777600000, 1099511627776))|length }}"},
+        Hostile{"range_keys",
+                "{% set ns = namespace(l=[]) %}{% for i in range(3000) %}{% set ns.l = ns.l + [range(i, i + 5)] %}{% "
+                "endfor %}{{ {}.fromkeys(ns.l)|length }}"},
+        Hostile{"function_keys",
+                "{% set ns = namespace(l=[]) %}{% for i in range(3000) %}{% set ns.l = ns.l + [('a' ~ i).strip] %}{% "
+                "endfor %}{{ {}.fromkeys(ns.l)|length }}"},
         Hostile{
             "slice_steps",
             "{{ 'abc'[::9223372036854775807] }}{{ 'abc'[::-9223372036854775807] }}{{ [1][9223372036854775807:] }}"}),

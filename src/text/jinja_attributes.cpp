@@ -27,6 +27,7 @@ bool is_dunder(const std::string& name) {
 // What obj[key] gives; false where Python would raise TypeError or LookupError.
 bool subscript(Runtime& rt, const Value& object, const Value& key, Value* out) {
   if (object.is_dict()) {
+    rt.budget.step(key.weight());
     const Value* v = object.dict_object().lookup(key);
     if (v) *out = *v;
     return v != nullptr;
@@ -168,6 +169,7 @@ Value unsafe(Runtime& rt, const Value& object, const std::string& name) {
 }  // namespace
 
 bool find_attribute(Runtime& rt, const Value& object, const std::string& name, Value* out) {
+  rt.budget.work(name.size());
   const bool dunder = is_dunder(name);
   if (object.is_undefined() && !dunder) fail_undefined(object);
   if (data_attribute(rt, object, name, out)) return true;
@@ -254,7 +256,6 @@ Value get_slice(Runtime& rt, const Value& object, const Value& start, const Valu
     return rt.adopt(new RangeObj(along(from), along(to), stride, count), 0);
   }
   if (object.is_sequence()) {
-    rt.budget.work(static_cast<size_t>(count) * sizeof(Value));
     Items items;
     items.reserve(static_cast<size_t>(count));
     for (int64_t k = 0, i = from; k < count; ++k, i += k < count ? by : 0)
@@ -262,7 +263,7 @@ Value get_slice(Runtime& rt, const Value& object, const Value& start, const Valu
     return object.is(Kind::kList) ? rt.list(std::move(items)) : rt.tuple(std::move(items));
   }
   const std::string& text = object.text();
-  rt.budget.work(object.str().ascii() && by == 1 ? static_cast<size_t>(count) : text.size());
+  if (!object.str().ascii() || by != 1) rt.budget.work(text.size());
   std::string out;
   if (by == 1) {
     const bool ascii = object.str().ascii();

@@ -55,7 +55,7 @@ Value Interpreter::eval_container(const Expr& e, Activation* a) {
     entries.reserve(e.children.size() / 2);
     for (size_t i = 0; i < e.children.size(); i += 2) {
       Value key = eval(*e.children[i], a);
-      if (!hashable(key)) fail(std::string("unhashable type: '") + key.type_name() + "'");
+      need_hashable(key);
       entries.emplace_back(std::move(key), eval(*e.children[i + 1], a));
     }
     return dict(std::move(entries));
@@ -95,6 +95,10 @@ Value Interpreter::eval_concat(const Expr& e, Activation* a) {
   Items parts;
   for (const ExprPtr& child : e.children) parts.push_back(eval(*child, a));
   std::string text;
+  size_t bytes = 0;
+  for (const Value& part : parts) bytes += part.is_string() ? part.text().size() : 0;
+  budget.expect(bytes);
+  text.reserve(bytes);
   for (const Value& part : parts) {
     if (part.is_string()) {
       budget.expect(text.size() + part.text().size());
@@ -103,7 +107,6 @@ Value Interpreter::eval_concat(const Expr& e, Activation* a) {
       text += to_str(part);
     }
   }
-  budget.work(text.size());
   return str(std::move(text));
 }
 

@@ -34,12 +34,12 @@ Value default_value(Runtime& rt, const Value& v, Args& args) {
 }
 
 // int(float): throws for what is no integer at all.
-std::optional<Value> truncated(double d) {
+std::optional<Value> truncated(Runtime& rt, double d) {
   if (std::isnan(d) || std::isinf(d)) return std::nullopt;
   if (std::fabs(d) >= 9223372036854775808.0) {
     char digits[400];
     std::snprintf(digits, sizeof digits, "%.0f", std::trunc(d));
-    return Value::big_int(digits);
+    return Value::big_int(digits, &rt.budget);
   }
   return Value(static_cast<int64_t>(d));
 }
@@ -52,16 +52,16 @@ Value to_int(Runtime& rt, const Value& v, Args& args) {
   if (v.is(Kind::kBigInt)) return v;
   if (v.is(Kind::kFloat)) {
     if (std::isinf(v.as_double())) fail("cannot convert float infinity to integer");
-    return truncated(v.as_double()).value_or(otherwise);
+    return truncated(rt, v.as_double()).value_or(otherwise);
   }
   if (!v.is_string()) return otherwise;
   const int64_t base = b.integer(1, 10);
-  rt.budget.work(v.text().size());
+  rt.budget.work(4 * v.text().size());
   if (base == 0 || (base >= 2 && base <= 36)) {
-    if (auto i = int_of_text(v.text(), static_cast<int>(base))) return *i;
+    if (auto i = int_of_text(v.text(), static_cast<int>(base), &rt.budget)) return *i;
   }
   const auto d = float_of_text(v.text());
-  return d ? truncated(*d).value_or(otherwise) : otherwise;
+  return d ? truncated(rt, *d).value_or(otherwise) : otherwise;
 }
 
 Value to_float(Runtime& rt, const Value& v, Args& args) {
@@ -74,15 +74,16 @@ Value to_float(Runtime& rt, const Value& v, Args& args) {
     return d;
   }
   if (!v.is_string()) return b.get(0, 0.0);
-  rt.budget.work(v.text().size());
+  rt.budget.work(4 * v.text().size());
   const auto d = float_of_text(v.text());
   return d ? Value(*d) : b.get(0, 0.0);
 }
 
 // Python's round(x, digits): to the nearest, ties to even, of the exact decimal value.
-double round_float(double x, int64_t digits) {
+double round_float(Runtime& rt, double x, int64_t digits) {
   if (!std::isfinite(x) || x == 0 || digits > 323) return x;
   if (digits < -308) return std::copysign(0.0, x);
+  rt.budget.work(1000);  // writing hundreds of digits exactly takes that long
   char text[700];
   if (digits >= 0) {
     std::snprintf(text, sizeof text, "%.*f", static_cast<int>(digits), x);
@@ -119,7 +120,8 @@ Value round(Runtime& rt, const Value& v, Args& args) {
   if (v.is_undefined()) fail_undefined(v);
   if (!v.is_number()) fail(std::string("type ") + v.type_name() + " doesn't define __round__ method");
   const int64_t digits = b.integer(0, 0);
-  if (method == "common") return v.is_int() ? round_int(v.as_int(), digits) : Value(round_float(v.as_double(), digits));
+  if (method == "common")
+    return v.is_int() ? round_int(v.as_int(), digits) : Value(round_float(rt, v.as_double(), digits));
   const Value power = arithmetic(rt, Op::kPow, 10, digits);
   const Value scaled = arithmetic(rt, Op::kMul, v, power);
   const double d = scaled.as_double();
@@ -136,7 +138,7 @@ Value filesizeformat(Runtime& rt, const Value& v, Args& args) {
   const bool binary = b.truthy(0, false);
   const double base = binary ? 1024 : 1000;
   if (bytes == 1) return rt.str("1 Byte");
-  if (bytes < base) return rt.str(rt.to_str(truncated(bytes).value_or(0)) + " Bytes");
+  if (bytes < base) return rt.str(rt.to_str(truncated(rt, bytes).value_or(0)) + " Bytes");
   static constexpr char kPrefixes[] = "kMGTPEZY";
   double unit = base;
   int i = 0;

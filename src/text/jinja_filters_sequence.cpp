@@ -14,6 +14,8 @@ AttributePath::AttributePath(Runtime& rt, const Value& attribute) {
     return;
   }
   std::string_view path = attribute.text();
+  rt.budget.work(8 * path.size());
+  rt.budget.expect(path.size() * sizeof(Value));
   while (true) {
     const size_t dot = path.find('.');
     const std::string part(path.substr(0, dot));
@@ -27,6 +29,7 @@ AttributePath::AttributePath(Runtime& rt, const Value& attribute) {
 
 Value AttributePath::of(Runtime& rt, Value item, const Value* otherwise) const {
   for (const Value& part : parts_) {
+    rt.budget.step();
     item = get_item(rt, item, part);
     if (otherwise && item.is_undefined()) item = *otherwise;
   }
@@ -128,8 +131,7 @@ Value unique(Runtime& rt, const Value& subject, Args& args) {
                 Value item;
                 while (source.next(&item)) {
                   Value key = sort_key(r, AttributePath(r, attribute).of(r, item), case_sensitive);
-                  r.budget.step(key.weight());
-                  if (!hashable(key)) fail(std::string("unhashable type: '") + key.type_name() + "'");
+                  r.need_hashable(key);
                   if (seen->lookup(key)) continue;
                   r.budget.expect(seen->entries.size() * 2 * sizeof(Entries::value_type));
                   seen->set(std::move(key), Value::none());

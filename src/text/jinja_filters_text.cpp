@@ -55,7 +55,7 @@ Value trim(Runtime& rt, const Value& v, Args& args) {
   const Bound b("trim", args, {"chars"}, 0);
   const Value text = rt.as_string(v);
   rt.budget.work(text.text().size());
-  std::string out(b.is_given(0) ? strip_chars(text.text(), b.text(0), true, true) : strip_space(text.text()));
+  std::string out(b.is_given(0) ? strip_chars(rt, text.text(), b.text(0), true, true) : strip_space(text.text()));
   return text.str().markup ? Value::markup(std::move(out), &rt.budget) : rt.str(std::move(out));
 }
 
@@ -72,7 +72,7 @@ Value title(Runtime& rt, const Value& v, Args& args) {
   const Bound b("title", args, {}, 0);
   const std::string text = rt.to_str(v);
   rt.budget.expect(3 * text.size());
-  rt.budget.work(4 * text.size());
+  rt.budget.work(8 * text.size());
   std::string out;
   for (size_t at = 0; at < text.size();) {
     size_t next = at;
@@ -103,6 +103,7 @@ Value indent(Runtime& rt, const Value& v, Args& args) {
   } else {
     const int64_t width = std::max<int64_t>(b.integer(0, 4), 0);
     rt.budget.expect(static_cast<size_t>(width));
+    rt.budget.copy(static_cast<size_t>(width));
     by.assign(static_cast<size_t>(width), ' ');
   }
   const bool blank = b.truthy(2, false);
@@ -150,11 +151,14 @@ Value wordwrap(Runtime& rt, const Value& v, Args& args) {
   std::string out;
   bool first = true;
   for (std::string_view line : split_lines(v.text(), false)) {
+    rt.budget.expect(out.size() + separator.size());
+    rt.budget.copy(separator.size());
     if (!first) out += separator;
     first = false;
     bool first_piece = true;
     for (const std::string& piece : wrap_line(rt, line, style)) {
       rt.budget.expect(out.size() + separator.size() + piece.size());
+      rt.budget.copy(separator.size() + piece.size());
       if (!first_piece) out += separator;
       first_piece = false;
       out += piece;

@@ -105,10 +105,10 @@ class BraceFormatter {
     return v;
   }
 
-  static std::optional<Value> index_of(std::string_view text) {
+  std::optional<Value> index_of(std::string_view text) {
     const bool digits =
         !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-    return digits ? parse_integer(text, 10) : std::nullopt;
+    return digits ? parse_integer(text, 10, &rt_.budget) : std::nullopt;
   }
 
   Value first(std::string_view name) {
@@ -123,6 +123,7 @@ class BraceFormatter {
       }
       return args_.positional[static_cast<size_t>(i)];
     }
+    rt_.budget.step(args_.keyword.size());
     for (const auto& [key, value] : args_.keyword) {
       if (key == name) return value;
     }

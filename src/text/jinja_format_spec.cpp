@@ -159,6 +159,7 @@ std::string format_int(Runtime& rt, const Value& v, const FormatSpec& spec) {
 }
 
 std::string format_float(Runtime& rt, double d, const FormatSpec& spec) {
+  rt.budget.work(1000);  // writing hundreds of digits exactly takes that long
   std::string digits = float_digits(d, spec, spec.type == 0);
   if (spec.grouping) {
     const size_t whole = std::min(digits.find_first_not_of("0123456789"), digits.size());

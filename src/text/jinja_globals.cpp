@@ -36,7 +36,7 @@ Entries dict_entries(Runtime& rt, const char* function, Args& args) {
         const Items parts = rt.to_items(pair);
         if (parts.size() != 2)
           fail("dictionary update sequence element has length " + std::to_string(parts.size()) + "; 2 is required");
-        if (!hashable(parts[0])) fail(std::string("unhashable type: '") + parts[0].type_name() + "'");
+        rt.need_hashable(parts[0]);
         entries.emplace_back(parts[0], parts[1]);
       }
     }
@@ -93,6 +93,7 @@ Value strftime_now(Runtime& rt, const Value&, Args& args) {
   }
   // One directive at a time, which bounds what each can write. Python itself fills in %f, and %z and %Z with nothing.
   const std::string& format = b.text(0);
+  rt.budget.work(format.size());
   std::string out;
   for (size_t i = 0; i < format.size(); ++i) {
     if (format[i] != '%' || i + 1 >= format.size()) {
@@ -110,7 +111,7 @@ Value strftime_now(Runtime& rt, const Value&, Args& args) {
     } else if (directive != "%z" && directive != "%Z") {
       out.append(buffer, std::strftime(buffer, sizeof buffer, directive.c_str(), &now));
     }
-    rt.budget.work(64);
+    rt.budget.work(256);
   }
   return rt.str(std::move(out));
 }

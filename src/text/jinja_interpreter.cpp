@@ -28,7 +28,7 @@ std::string Interpreter::run() {
 }
 
 void Interpreter::write(std::string_view text) {
-  budget.work(text.size());
+  budget.copy(text.size());
   budget.charge(text.size());
   out_->charged += text.size();
   if (out_->text.size() + text.size() > max_output_bytes_) fail_limit("the template writes more text than it may");
@@ -357,6 +357,7 @@ Value Interpreter::call_macro(const Value& macro, Args& args) {
   Running function(this, macro.as<MacroObj>().closure, s.n_slots);
   Activation* a = function.get();
   const size_t n = s.params.size(), given = std::min(n, args.positional.size());
+  budget.step(n * args.keyword.size());
   for (size_t i = 0; i < n; ++i) {
     at(a, s.param_slots[i]) = i < given ? args.positional[i] : take_keyword(args, s.params[i]->name);
   }

@@ -263,6 +263,9 @@ void Lexer::number() {
   advance(at_ + used);
 }
 
+// Looking a name up costs time by its length, which no step of a rendering counts.
+static constexpr size_t kMaxNameBytes = 1000;
+
 void Lexer::name() {
   size_t end = at_, next = at_;
   while (end < source_.size()) {
@@ -272,6 +275,7 @@ void Lexer::name() {
     end = next;
   }
   std::string text = source_.substr(at_, end - at_);
+  if (text.size() > kMaxNameBytes) error("a name is longer than " + std::to_string(kMaxNameBytes) + " bytes");
   if (!is_identifier(text)) error("Invalid character in identifier");
   add(Token::kName, std::move(text));
   advance(end);

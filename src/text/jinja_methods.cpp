@@ -10,10 +10,10 @@ namespace ingle::jinja {
 
 namespace {
 
-Value dict_get(Runtime&, const Value& self, Args& args) {
+Value dict_get(Runtime& rt, const Value& self, Args& args) {
   if (!args.keyword.empty()) fail("dict.get() takes no keyword arguments");
   const Bound b("get", args, {"key", "default"}, 1);
-  if (!hashable(b[0])) fail(std::string("unhashable type: '") + b[0].type_name() + "'");
+  rt.need_hashable(b[0]);
   const Value* v = self.dict_object().lookup(b[0]);
   return v ? *v : b.get(1, Value::none());
 }
@@ -120,7 +120,7 @@ Value dict_fromkeys(Runtime& rt, const Value&, Args& args) {
   const Bound b("fromkeys", args, {"iterable", "value"}, 1);
   Entries entries;
   for (Value& key : rt.to_items(b[0])) {
-    if (!hashable(key)) fail(std::string("unhashable type: '") + key.type_name() + "'");
+    rt.need_hashable(key);
     entries.emplace_back(std::move(key), b.get(1, Value::none()));
   }
   return rt.dict(std::move(entries));

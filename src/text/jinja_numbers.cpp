@@ -126,7 +126,7 @@ double parse_double(const std::string& text) {
   return negative ? -size : size;
 }
 
-std::optional<Value> parse_integer(std::string_view text, int base) {
+std::optional<Value> parse_integer(std::string_view text, int base, Budget* budget) {
   bool negative = false;
   if (!text.empty() && (text[0] == '-' || text[0] == '+')) {
     negative = text[0] == '-';
@@ -147,10 +147,10 @@ std::optional<Value> parse_integer(std::string_view text, int base) {
   if (std::from_chars(digits.data(), digits.data() + digits.size(), v, base).ec == std::errc()) return Value(v);
   if (base != 10) fail("an integer of another base than 10 is too large: " + digits);
   const size_t zeros = std::min(text.find_first_not_of('0'), text.size() - 1);
-  return Value::big_int((negative ? "-" : "") + std::string(text.substr(zeros)));
+  return Value::big_int((negative ? "-" : "") + std::string(text.substr(zeros)), budget);
 }
 
-std::optional<Value> int_of_text(std::string_view source, int base) {
+std::optional<Value> int_of_text(std::string_view source, int base, Budget* budget) {
   const std::string ascii = with_ascii_digits(strip_space(source));
   const std::string_view text = ascii;
   std::string_view digits = text;
@@ -161,7 +161,7 @@ std::optional<Value> int_of_text(std::string_view source, int base) {
     if (prefixed) digits.remove_prefix(digits.size() > 2 && digits[2] == '_' ? 3 : 2);
     if (digits_end(digits, 0, prefixed ? prefix : base ? base : 10) != digits.size()) return std::nullopt;
   }
-  return parse_integer(without_underscores(text), base);
+  return parse_integer(without_underscores(text), base, budget);
 }
 
 std::optional<double> float_of_text(std::string_view text) {

@@ -1,4 +1,5 @@
 // Arithmetic and comparison, by Python's rules. Integers are 64 bits wide here; what leaves them is an error.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -146,15 +147,12 @@ Value repeat(Runtime& rt, const Value& what, int64_t times) {
   size_t bytes = 0;
   if (__builtin_mul_overflow(unit, n, &bytes)) fail_limit("the template needs more memory than it may use");
   rt.budget.expect(bytes);
-  rt.budget.work(bytes);
   if (what.is_string()) {
     std::string out;
     out.reserve(bytes);
-    if (unit == 1) {
-      out.assign(n, what.text()[0]);
-    } else if (unit > 0) {
-      for (uint64_t i = 0; i < n; ++i) out += what.text();
-    }
+    if (bytes > 0) out = what.text();
+    // Doubled as long as that is not too much: a copy of a byte at a time would take far longer than its steps say.
+    while (out.size() < bytes) out.append(out, 0, std::min(out.size(), bytes - out.size()));
     return what.str().markup ? Value::markup(std::move(out), &rt.budget) : rt.str(std::move(out));
   }
   Items items;
@@ -169,7 +167,6 @@ Value add_strings(Runtime& rt, const Value& a, const Value& b) {
   const bool markup = a.str().markup || b.str().markup;
   const Value x = markup ? escape(rt, a) : a, y = markup ? escape(rt, b) : b;
   rt.budget.expect(x.text().size() + y.text().size());
-  rt.budget.work(x.text().size() + y.text().size());
   std::string out;
   out.reserve(x.text().size() + y.text().size());
   out += x.text();
@@ -179,7 +176,6 @@ Value add_strings(Runtime& rt, const Value& a, const Value& b) {
 
 Value add_sequences(Runtime& rt, const Value& a, const Value& b) {
   rt.budget.expect((a.items().size() + b.items().size()) * sizeof(Value));
-  rt.budget.work((a.items().size() + b.items().size()) * sizeof(Value));
   Items items;
   items.reserve(a.items().size() + b.items().size());
   items.insert(items.end(), a.items().begin(), a.items().end());

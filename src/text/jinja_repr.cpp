@@ -65,6 +65,7 @@ class Printer {
 
 void Printer::str(const Value& v) {
   if (v.is_string()) {
+    if (budget_) budget_->copy(v.text().size());
     out_ += v.text();
   } else if (!v.is_undefined() && !v.is_missing()) {
     repr(v);
@@ -92,6 +93,7 @@ void Printer::repr(const Value& v) {
       out_ += float_repr(v.as_double());
       break;
     case Kind::kBigInt:
+      if (budget_) budget_->copy(v.as<BigIntObj>().digits.size());
       out_ += v.as<BigIntObj>().digits;
       break;
     case Kind::kString:

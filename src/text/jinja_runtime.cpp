@@ -10,6 +10,7 @@ namespace ingle::jinja {
 FunctionObj::FunctionObj(NativeFn f, const char* n, Value s)
     : Object(Kind::kFunction), fn(f), name(n), self(std::move(s)) {
   depth = depth_over(self.depth());
+  weight = weight_over(self.weight());
 }
 
 CyclerObj::CyclerObj(Items i) : Object(Kind::kCycler), items(std::move(i)) {
@@ -151,7 +152,7 @@ void Runtime::empty_kept() {
 
 Items Runtime::to_items(const Value& iterable) {
   if (iterable.is_sequence()) {
-    budget.work(iterable.items().size() * sizeof(Value));
+    budget.step(2 * iterable.items().size());
     return iterable.items();
   }
   Items items;
@@ -186,6 +187,11 @@ size_t Runtime::length(const Value& v) {
   }
 }
 
+void Runtime::need_hashable(const Value& key) {
+  budget.step(key.weight());
+  if (!hashable(key)) fail(std::string("unhashable type: '") + key.type_name() + "'");
+}
+
 bool Runtime::contains(const Value& container, const Value& item) {
   switch (container.kind()) {
     case Kind::kString:
@@ -195,7 +201,7 @@ bool Runtime::contains(const Value& container, const Value& item) {
       budget.work(container.text().size() + item.text().size());
       return find_text(container.text(), item.text()) != std::string::npos;
     case Kind::kDict:
-      if (!hashable(item)) fail(std::string("unhashable type: '") + item.type_name() + "'");
+      need_hashable(item);
       return container.dict_object().lookup(item) != nullptr;
     case Kind::kRange:
       if (item.is_int()) {
@@ -284,9 +290,12 @@ int64_t LoopObj::length() {
   if (known_length >= 0) return known_length;
   Items rest;
   Value v;
-  while (cursor.next(&v)) rest.push_back(std::move(v));
+  while (cursor.next(&v)) {
+    if (rest.size() == rest.capacity()) budget->expect(2 * rest.size() * sizeof(Value));
+    rest.push_back(std::move(v));
+  }
   known_length = static_cast<int64_t>(rest.size()) + index0 + 1 + !after.is_missing();
-  cursor.restart(Value::list(std::move(rest)));
+  cursor.restart(Value::list(std::move(rest), budget));
   return known_length;
 }
 

@@ -118,7 +118,8 @@ class Runtime {
   Value as_string(const Value& v) { return v.is_string() ? v : str(to_str(v)); }  // Jinja's soft_str
   Items to_items(const Value& iterable);
   bool contains(const Value& container, const Value& item);
-  size_t length(const Value& v);  // len(); throws
+  size_t length(const Value& v);         // len(); throws
+  void need_hashable(const Value& key);  // throws; counts the walk over the key that finding it takes
 
   Value call(const Value& callee, Args& args);
   Value call_filter(std::string_view name, const Value& subject, Args& args);

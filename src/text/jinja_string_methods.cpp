@@ -24,7 +24,7 @@ void no_keywords(const char* method, const Args& args) {
 template <std::string (*map)(std::string_view)>
 Value mapped(Runtime& rt, const Value& self, Args& args) {
   const Bound b("str method", args, {}, 0);
-  rt.budget.work(2 * self.text().size());
+  rt.budget.work(6 * self.text().size());
   rt.budget.expect(3 * self.text().size());
   return like(rt, self, map(self.text()));
 }
@@ -80,8 +80,9 @@ Value is_printable_text(Runtime& rt, const Value& self, Args& args) {
   return self.text().empty() ? Value(true) : all_are<is_printable>(rt, self, args);
 }
 
-Value is_identifier_text(Runtime&, const Value& self, Args& args) {
+Value is_identifier_text(Runtime& rt, const Value& self, Args& args) {
   const Bound b("isidentifier", args, {}, 0);
+  rt.budget.work(self.text().size());
   return is_identifier(self.text());
 }
 
@@ -91,7 +92,7 @@ Value strip(Runtime& rt, const Value& self, Args& args) {
   const Bound b("strip", args, {"chars"}, 0);
   rt.budget.work(self.text().size());
   const auto text =
-      b.is_given(0) ? strip_chars(self.text(), b.text(0), left, right) : strip_space(self.text(), left, right);
+      b.is_given(0) ? strip_chars(rt, self.text(), b.text(0), left, right) : strip_space(self.text(), left, right);
   return like(rt, self, std::string(text));
 }
 
@@ -110,13 +111,13 @@ Value starts_or_ends(Runtime& rt, const Value& self, Args& args) {
     return starts_or_ends<at_end>(rt, part, rest);
   }
   const auto test = [&](const Value& affix) {
+    rt.budget.step(std::min(self.weight(), affix.weight()));
     if (!affix.is_string())
       fail(std::string(at_end ? "endswith" : "startswith") + " first arg must be str or a tuple of str, not " +
            affix.type_name());
     return at_end ? text.ends_with(affix.text()) : text.starts_with(affix.text());
   };
   if (!b[0].is(Kind::kTuple)) return test(b[0]);
-  rt.budget.step(b[0].weight());
   for (const Value& affix : b[0].items()) {
     if (test(affix)) return true;
   }
@@ -313,7 +314,7 @@ Value join(Runtime& rt, const Value& self, Args& args) {
       fail("sequence item " + std::to_string(index) + ": expected str instance, " + v.type_name() + " found");
     }
     const Value piece = self.str().markup ? escape(rt, v) : v;
-    rt.budget.work(piece.text().size());
+    rt.budget.copy(self.text().size() + piece.text().size());
     rt.budget.expect(out.size() + self.text().size() + piece.text().size());
     if (!first) out += self.text();
     first = false;
@@ -359,9 +360,9 @@ Value remove_affix(Runtime& rt, const Value& self, Args& args) {
   const Bound b(prefix ? "removeprefix" : "removesuffix", args, {"affix"}, 1);
   std::string_view text = self.text();
   const std::string& affix = b.text(0);
+  rt.budget.copy(affix.size());
   if (prefix && text.starts_with(affix)) text.remove_prefix(affix.size());
   if (!prefix && text.ends_with(affix)) text.remove_suffix(affix.size());
-  rt.budget.work(text.size());
   return like(rt, self, std::string(text));
 }
 
@@ -370,6 +371,7 @@ Value expandtabs(Runtime& rt, const Value& self, Args& args) {
   const int64_t size = b.integer(0, 8);
   std::string out;
   int64_t column = 0;
+  rt.budget.work(self.text().size());
   for (char c : self.text()) {
     if (c == '\t') {
       const int64_t n = size > 0 ? size - column % size : 0;
@@ -382,7 +384,6 @@ Value expandtabs(Runtime& rt, const Value& self, Args& args) {
     if ((static_cast<uint8_t>(c) & 0xC0) != 0x80) ++column;
     if (c == '\n' || c == '\r') column = 0;
   }
-  rt.budget.work(out.size());
   return like(rt, self, std::move(out));
 }
 

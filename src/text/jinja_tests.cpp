@@ -1,4 +1,5 @@
 // The tests of `is`.
+#include <algorithm>
 #include <unordered_map>
 
 #include "text/jinja_runtime.h"
@@ -84,15 +85,16 @@ Value in(Runtime& rt, const Value& v, Args& args) {
   return rt.contains(b[0], v);
 }
 
-Value same_as(Runtime&, const Value& v, Args& args) {
+Value same_as(Runtime& rt, const Value& v, Args& args) {
   const Bound b("sameas", args, {"other"}, 1);
+  rt.budget.step(std::min(v.weight(), b[0].weight()));
   return v.same_as(b[0]);
 }
 
 template <NativeFn (*lookup)(std::string_view)>
-Value exists(Runtime&, const Value& v, Args& args) {
+Value exists(Runtime& rt, const Value& v, Args& args) {
   const Bound b("test", args, {}, 0);
-  if (!hashable(v)) fail(std::string("unhashable type: '") + v.type_name() + "'");
+  rt.need_hashable(v);
   return v.is_string() && lookup(v.text()) != nullptr;
 }
 

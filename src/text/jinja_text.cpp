@@ -1,7 +1,6 @@
 #include "text/jinja_text.h"
 
 #include <algorithm>
-#include <unordered_set>
 
 #include "text/jinja_unicode.h"
 
@@ -35,19 +34,22 @@ std::vector<std::string_view> split_lines(std::string_view text, bool keep_ends)
   return lines;
 }
 
-std::string_view strip_chars(std::string_view text, std::string_view chars, bool left, bool right) {
-  const std::u32string list = to_code_points(chars);
-  const std::unordered_set<char32_t> set(list.begin(), list.end());
+std::string_view strip_chars(Runtime& rt, std::string_view text, std::string_view chars, bool left, bool right) {
+  rt.budget.expect(sizeof(char32_t) * chars.size());
+  rt.budget.work(8 * chars.size());
+  std::u32string set = to_code_points(chars);
+  std::sort(set.begin(), set.end());
+  const auto has = [&](uint32_t c) { return std::binary_search(set.begin(), set.end(), static_cast<char32_t>(c)); };
   while (left && !text.empty()) {
     size_t next = 0;
-    if (!set.count(decode_utf8(text, &next))) break;
+    if (!has(decode_utf8(text, &next))) break;
     text.remove_prefix(next);
   }
   while (right && !text.empty()) {
     size_t at = text.size() - 1;
     while (at > 0 && (static_cast<uint8_t>(text[at]) & 0xC0) == 0x80) --at;
     size_t next = at;
-    if (!set.count(decode_utf8(text, &next))) break;
+    if (!has(decode_utf8(text, &next))) break;
     text.remove_suffix(text.size() - at);
   }
   return text;

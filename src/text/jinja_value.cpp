@@ -20,6 +20,9 @@ Object::~Object() {
 void Object::account(Budget* to, size_t bytes) {
   if (!to) return;
   const size_t all = bytes + sizeof(StringObj);
+  // Memory that comes fresh from the system each time takes several times as long to fill.
+  constexpr size_t kFresh = size_t{16} << 20;
+  to->step(2 + bytes / (bytes < kFresh ? 128 : 16));
   to->charge(all);
   budget = to;
   charged = all;
@@ -61,6 +64,10 @@ StringObj::StringObj(std::string t) : Object(Kind::kString), text(std::move(t)),
   weight = weight_over(text.size() / 64);
 }
 
+BigIntObj::BigIntObj(std::string d) : Object(Kind::kBigInt), digits(std::move(d)) {
+  weight = weight_over(digits.size() / 64);
+}
+
 ListObj::ListObj(Kind k, Items i) : Object(k), items(std::move(i)) {
   int deepest = 0;
   uint64_t sum = 0;
@@ -95,14 +102,19 @@ Value Value::big_int(std::string digits, Budget* budget) {
 }
 
 Value Value::list(Items items, Budget* budget) {
+  if (budget) budget->step(items.size());
   const size_t bytes = items.capacity() * sizeof(Value);
   return adopt(new ListObj(Kind::kList, std::move(items)), budget, bytes);
 }
 
 Value Value::tuple(Items items, Budget* budget) {
+  if (budget) budget->step(items.size());
   const size_t bytes = items.capacity() * sizeof(Value);
   return adopt(new ListObj(Kind::kTuple, std::move(items)), budget, bytes);
 }
+
+// What finding a place for an entry takes, besides the walk over its key.
+static constexpr uint64_t kEntrySteps = 4;
 
 Value Value::dict(Entries entries, Budget* budget) {
   Value v(new DictObj);
@@ -114,6 +126,7 @@ Value Value::dict(Entries entries, Budget* budget) {
   for (auto& [key, value] : entries) {
     deepest = std::max({deepest, key.depth(), value.depth()});
     sum += key.weight() + value.weight();
+    if (budget) budget->step(kEntrySteps + key.weight());
     d.set(std::move(key), std::move(value));
   }
   d.depth = depth_over(deepest);
@@ -132,9 +145,7 @@ void DictObj::set(Value key, Value value) {
   entries.emplace_back(std::move(key), std::move(value));
   if (entries.size() <= kUnindexed) return;
   if (entries.size() * 2 > slots_.size()) return rehash();
-  size_t at = probe(hash_of(entries.back().first));
-  while (slots_[at]) at = probe(at + 1);
-  slots_[at] = static_cast<uint32_t>(entries.size());
+  slots_[free_slot(entries.back().first)] = static_cast<uint32_t>(entries.size());
 }
 
 void DictObj::clear() {
@@ -142,14 +153,23 @@ void DictObj::clear() {
   slots_.clear();
 }
 
+// Keys that were not chosen to collide never come near this many probes of a table at most half full.
+static constexpr int kMaxProbes = 1000;
+
+size_t DictObj::free_slot(const Value& key) const {
+  size_t at = probe(hash_of(key));
+  for (int n = 0; slots_[at]; ++n, at = probe(at + 1)) {
+    if (n == kMaxProbes) fail_limit("too many keys of a dict collide");
+  }
+  return at;
+}
+
 void DictObj::rehash() {
   size_t n = 32;
   while (n < entries.size() * 4) n *= 2;
   slots_.assign(n, 0);
   for (size_t i = 0; i < entries.size(); ++i) {
-    size_t at = probe(hash_of(entries[i].first));
-    while (slots_[at]) at = probe(at + 1);
-    slots_[at] = static_cast<uint32_t>(i + 1);
+    slots_[free_slot(entries[i].first)] = static_cast<uint32_t>(i + 1);
   }
 }
 
@@ -275,6 +295,7 @@ bool equal_items(const Items& a, const Items& b) {
 
 bool equal_dicts(const DictObj& a, const DictObj& b) {
   if (a.entries.size() != b.entries.size()) return false;
+  if (a.weight > b.weight) return equal_dicts(b, a);  // what is hashed are the keys of the lighter one
   for (const auto& [key, value] : a.entries) {
     const Value* other = b.lookup(key);
     if (!other || !equal(value, *other)) return false;
@@ -394,6 +415,24 @@ bool hashable(const Value& v) {
   }
 }
 
+namespace {
+
+// The finaliser of SplitMix64: every bit of the input reaches every bit of the output.
+size_t mixed(uint64_t x) {
+  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
+  x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
+  return x ^ (x >> 31);
+}
+
+// Of what equal_ranges() compares.
+size_t hash_of_range(const RangeObj& r) {
+  const uint64_t start = r.length > 0 ? static_cast<uint64_t>(r.start) : 0;
+  const uint64_t step = r.length > 1 ? static_cast<uint64_t>(r.step) : 0;
+  return mixed(static_cast<uint64_t>(r.length) + mixed(start + mixed(step)));
+}
+
+}  // namespace
+
 size_t hash_of(const Value& v) {
   switch (v.kind()) {
     case Kind::kMissing:
@@ -403,7 +442,7 @@ size_t hash_of(const Value& v) {
       return 2;
     case Kind::kBool:
     case Kind::kInt:
-      return std::hash<int64_t>{}(v.as_int()) * 0x9E3779B97F4A7C15u >> 3;
+      return mixed(static_cast<uint64_t>(v.as_int()));
     case Kind::kFloat: {
       const double d = v.as_double();
       if (d == std::trunc(d) && std::fabs(d) < 9.2e18) return hash_of(Value(static_cast<int64_t>(d)));
@@ -419,11 +458,13 @@ size_t hash_of(const Value& v) {
       return h;
     }
     case Kind::kRange:
-      return static_cast<size_t>(v.as<RangeObj>().length) + 4;
-    case Kind::kFunction:
-      return 5;
+      return hash_of_range(v.as<RangeObj>());
+    case Kind::kFunction: {
+      const Value& self = v.as<FunctionObj>().self;
+      return mixed(self.is_string() ? hash_of(self) : static_cast<uint64_t>(self.as_int()));
+    }
     default:
-      return std::hash<const void*>{}(v.object());
+      return mixed(reinterpret_cast<uintptr_t>(v.object()));
   }
 }
 

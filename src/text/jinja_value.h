@@ -48,8 +48,10 @@ class Budget {
     steps_ += n;
     if (steps_ > max_steps_) fail_limit("the template takes more steps than it may");
   }
-  // Work that reads or writes `bytes` of text.
-  void work(size_t bytes) { step(1 + bytes / 64); }
+  // Work on each character of `bytes` of text, and work that only copies or compares it: each step is worth about as
+  // much time as a node of the template takes.
+  void work(size_t bytes) { step(1 + bytes / 4); }
+  void copy(size_t bytes) { step(1 + bytes / 128); }
 
  private:
   size_t live_bytes_ = 0;
@@ -90,8 +92,8 @@ struct Object {
   Object(const Object&) = delete;
   Object& operator=(const Object&) = delete;
 
-  // Counts the object (its own bytes plus `bytes` on the heap) against the budget until it dies. A null budget is no
-  // limit.
+  // Counts the object (its own bytes plus `bytes` on the heap) against the budget until it dies, and the work of
+  // filling it. A null budget is no limit.
   void account(Budget* to, size_t bytes);
 
   mutable std::atomic<uint32_t> refs{0};
@@ -198,7 +200,7 @@ struct UndefinedObj final : Object {
 };
 
 struct BigIntObj final : Object {
-  explicit BigIntObj(std::string d) : Object(Kind::kBigInt), digits(std::move(d)) {}
+  explicit BigIntObj(std::string d);
   std::string digits;
 };
 
@@ -227,6 +229,7 @@ struct DictObj final : Object {
  private:
   size_t probe(size_t hash) const { return hash & (slots_.size() - 1); }
   void rehash();
+  size_t free_slot(const Value& key) const;
   std::vector<uint32_t> slots_;  // index into entries + 1; built once there are more than a few
 };
 

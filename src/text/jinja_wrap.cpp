@@ -89,7 +89,7 @@ size_t long_word_cut(const std::u32string& chunk, size_t room, bool on_hyphens) 
 
 std::vector<std::string> wrap_line(Runtime& rt, std::string_view line, const WrapStyle& style) {
   if (style.width <= 0) fail("invalid width " + std::to_string(style.width) + " (must be > 0)");
-  rt.budget.work(8 * line.size());
+  rt.budget.work(24 * line.size());
   rt.budget.expect(48 * line.size());
   const auto width = static_cast<size_t>(style.width);
   const std::u32string text = to_code_points(line);
