@@ -180,6 +180,11 @@ TEST(Tokenizer, SpacePrefixBehindSpecialTokensToo) {
   }());
 }
 
+TEST(Tokenizer, TextCannotWriteTheStartOfAWord) {
+  const auto tokenizer = create("wordpiece");
+  EXPECT_EQ(tokenizer->encode("a\u2581the", {.add_special = false}), Ids({tokenizer->unknown()}));
+}
+
 TEST(Tokenizer, SwallowsSpaceBehindTokensOfPhi3) {
   Vocabulary vocabulary = test_vocabulary("sentencepiece");
   vocabulary.model_name = "Phi-3 mini";

@@ -96,10 +96,13 @@ void WordPieceEncoder::encode_word(std::string_view word, std::vector<TokenId>& 
   const std::string spelling = std::string(kSpaceMark) + std::string(word);
   bool covered = characters <= kMaxWordCharacters;
   for (size_t at = 0; covered && at < spelling.size();) {
-    size_t size = std::min(spelling.size() - at, index_.longest_bytes());
+    const std::string_view rest = std::string_view(spelling).substr(at);
+    // A U+2581 that the text has itself: tokens that begin with one begin words.
+    const bool in_text = at > 0 && rest.starts_with(kSpaceMark);
+    size_t size = in_text ? 0 : std::min(rest.size(), index_.longest_bytes());
     TokenId id = kNoToken;
     for (; size > 0; --size) {
-      id = index_.find(std::string_view(spelling).substr(at, size));
+      id = index_.find(rest.substr(0, size));
       if (id != kNoToken && is_text_[static_cast<size_t>(id)]) break;
     }
     covered = size > 0;
