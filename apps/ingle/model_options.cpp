@@ -39,6 +39,7 @@ void add_model_argument(CLI::App& command, std::string& model) {
 }
 
 void add_model_options(CLI::App& command, ModelOptions& options) {
+  options.engine.max_sequences = 1;
   add_model_argument(command, options.model);
   const std::string group = "How the model is run";
   add_number(command, "--threads", options.engine.threads, 1, kMaxThreads,

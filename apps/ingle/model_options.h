@@ -12,7 +12,7 @@ namespace ingle {
 
 struct ModelOptions {
   std::string model;
-  EngineOptions engine;
+  EngineOptions engine;  // for one sequence at a time, unless the command says otherwise
 };
 
 // `options` must live as long as the command.
