@@ -79,6 +79,7 @@ Status score_text(Engine& engine, std::string_view text, uint32_t window_tokens,
 }
 
 Status run(Options options, Console& console) {
+  if (options.file == "-") tell_if_stdin_is_slow(console);
   ASSIGN_OR_RETURN(const std::string text, read_input(options.file));
   if (options.model.engine.context == 0) options.model.engine.context = kDefaultWindow;
   ASSIGN_OR_RETURN(const LoadedEngine loaded, load_engine(options.model, console));

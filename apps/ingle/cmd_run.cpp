@@ -30,10 +30,11 @@ bool stdin_has_text() {
 }
 
 // The prompt of the command line and the text on stdin, a blank line between them; nothing for a chat.
-Result<std::optional<std::string>> one_prompt(const Options& options) {
+Result<std::optional<std::string>> one_prompt(const Options& options, Console& console) {
   std::string prompt;
   for (const std::string& word : options.prompt) prompt += (prompt.empty() ? "" : " ") + word;
   if (stdin_has_text()) {
+    tell_if_stdin_is_slow(console);
     ASSIGN_OR_RETURN(std::string text, read_stdin());
     while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
     if (!prompt.empty() && !text.empty()) prompt += "\n\n";
@@ -48,7 +49,7 @@ Result<std::optional<std::string>> one_prompt(const Options& options) {
 }
 
 Status run(const Options& options, Console& console) {
-  ASSIGN_OR_RETURN(const std::optional<std::string> prompt, one_prompt(options));
+  ASSIGN_OR_RETURN(const std::optional<std::string> prompt, one_prompt(options, console));
   ASSIGN_OR_RETURN(const LoadedEngine loaded, load_engine(options.model, console));
   Engine& engine = *loaded.engine;
   SessionOptions session_options;

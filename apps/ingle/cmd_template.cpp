@@ -46,7 +46,7 @@ Result<Source> read_source(const std::string& name, Console& console) {
 }
 
 Result<jinja::Value> read_values(const std::string& path) {
-  ASSIGN_OR_RETURN(const std::string text, read_input(path));
+  ASSIGN_OR_RETURN(const std::string text, read_input(path, kMaxJsonBytes));
   Result<jinja::Value> value = parse_json(text);
   if (value.ok()) return value;
   return Error{value.error().code, path + ": " + value.error().message, value.error().remedy};

@@ -30,6 +30,7 @@ Status tokenize(const Options& options, Console& console) {
   ASSIGN_OR_RETURN(const GgufFile file, GgufFile::open(path));
   ASSIGN_OR_RETURN(const std::unique_ptr<Tokenizer> tokenizer, Tokenizer::from_gguf(file));
   for (const std::string& warning : tokenizer->warnings()) console.note("Note: " + warning);
+  if (options.file == "-") tell_if_stdin_is_slow(console);
   ASSIGN_OR_RETURN(const std::string text, read_input(options.file));
   write_ids(tokenizer->encode(text, {.add_special = !options.no_bos}), console);
   return {};

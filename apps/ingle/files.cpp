@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/format_units.h"
 #include "text/utf8.h"
 
 namespace ingle {
@@ -19,8 +21,10 @@ namespace {
 
 constexpr size_t kReadBytes = size_t{1} << 18;
 constexpr size_t kMaxJsonDepth = 200;
+constexpr const char* kStdinName = "standard input";
+constexpr int kPatienceMs = 3000;
 
-Result<std::string> read_fd(int fd, const std::string& name) {
+Result<std::string> read_fd(int fd, const std::string& name, size_t max_bytes) {
   std::string text;
   while (true) {
     const size_t before = text.size();
@@ -30,6 +34,9 @@ Result<std::string> read_fd(int fd, const std::string& name) {
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return Error{ErrorCode::kIo, fmt::format("cannot read {}: {}", name, std::strerror(errno)), ""};
     if (n == 0) return text;
+    if (text.size() > max_bytes) {
+      return Error{ErrorCode::kInvalidData, fmt::format("{} is longer than {}", name, format_bytes(max_bytes)), ""};
+    }
   }
 }
 
@@ -62,19 +69,28 @@ Result<fs::path> find_model(const std::string& text, Console& console) {
   return path;
 }
 
-Result<std::string> read_input(const fs::path& path) {
-  if (path == "-") return read_stdin();
+Result<std::string> read_input(const fs::path& path, size_t max_bytes) {
+  if (path == "-") return read_fd(0, kStdinName, max_bytes);
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return file_error("open", path);
-  Result<std::string> text = read_fd(fd, path.string());
+  Result<std::string> text = read_fd(fd, path.string(), max_bytes);
   ::close(fd);
   return text;
 }
 
-Result<std::string> read_stdin() { return read_fd(0, "standard input"); }
+Result<std::string> read_stdin() { return read_fd(0, kStdinName, kMaxTextBytes); }
+
+void tell_if_stdin_is_slow(Console& console) {
+  struct pollfd input {};
+  input.fd = 0;
+  input.events = POLLIN;
+  if (::poll(&input, 1, kPatienceMs) != 0) return;
+  console.note(::isatty(0) == 1 ? "Note: reading from the terminal; Ctrl-D on an empty line ends the text"
+                                : "Note: waiting for the end of standard input (< /dev/null gives none)");
+}
 
 Result<json::value> read_json(const fs::path& path) {
-  ASSIGN_OR_RETURN(const std::string text, read_input(path));
+  ASSIGN_OR_RETURN(const std::string text, read_input(path, kMaxJsonBytes));
   json::stream_parser parser({}, {.max_depth = kMaxJsonDepth});
   json::error_code code;
   const size_t used = parser.write_some(text, code);

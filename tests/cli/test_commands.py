@@ -2,11 +2,12 @@
 import hashlib
 import json
 import math
+import os
 import struct
 import subprocess
 import unittest
 
-from harness import INGLE, TINY, TINY_OTHER, CliTest, gguf
+from harness import INGLE, TIMEOUT_S, TINY, CliTest, gguf
 
 CHAT = [{"role": "user", "content": "the rain"}]
 
@@ -67,6 +68,71 @@ class UsageTest(CliTest):
         self.assertEqual(reply, b"--top --tokens\n" if reply.startswith(b"--top") else b"--tokens --top\n")
         for shell in ("zsh", "fish"):
             self.assertIn("prefill-chunk", self.ok("completions", shell).out)
+
+
+class InputTest(CliTest):
+    """Files that are none, or have no end."""
+
+    def commands(self, text):
+        """Every option that names a file to read, with `text` as that file."""
+        messages = self.write("messages.json", CHAT)
+        return [["template", TINY, "--messages", text], ["template", TINY, "--messages", messages, "--tools", text],
+                ["template", TINY, "--messages", messages, "--vars", text], ["eval", "logprobs", TINY, "--tokens", text],
+                ["tokenize", TINY, "--file", text], ["eval", "perplexity", TINY, text]]
+
+    @unittest.skipUnless(os.path.exists("/dev/zero"), "needs /dev/zero")
+    def test_input_without_end(self):
+        for command in self.commands("/dev/zero"):
+            with self.subTest(command):
+                self.fails(*command, says="/dev/zero is longer than")
+        for command in (["run", TINY], ["tokenize", TINY]):
+            with self.subTest(command), open("/dev/zero", "rb") as zero:
+                cat = subprocess.Popen(["cat"], stdin=zero, stdout=subprocess.PIPE)
+                self.fails(*command, stdin=cat.stdout, says="standard input is longer than")
+                cat.stdout.close()
+                cat.wait()
+
+    def test_folders_and_absent_files(self):
+        for command in self.commands(self.folder):
+            with self.subTest(command):
+                self.fails(*command, says=str(self.folder))
+        for command in self.commands("absent"):
+            with self.subTest(command):
+                self.fails(*command, says="absent")
+
+    def test_a_json_file_through_a_pipe(self):
+        os.mkfifo(self.folder / "pipe")
+        writer = subprocess.Popen(["sh", "-c", f"echo '{json.dumps(CHAT)}' > {self.folder}/pipe"])
+        self.assertIn("the rain", self.ok("template", TINY, "--messages", self.folder / "pipe").out)
+        self.assertEqual(writer.wait(), 0)
+        self.assertIn("the rain", self.ok("template", TINY, "--messages", "-", stdin=json.dumps(CHAT).encode()).out)
+
+    def test_models_that_are_no_files(self):
+        os.mkfifo(self.folder / "pipe.gguf")
+        messages = self.write("messages.json", CHAT)
+        for model in ("pipe.gguf", f"{self.folder}/", "/dev/null", "/dev/zero"):
+            for command in (["run", model, "x"], ["show", model], ["import", model], ["bench", model], ["tokenize", model],
+                            ["template", model, "--messages", messages], ["eval", "perplexity", model, messages]):
+                with self.subTest(command):
+                    self.fails(*command, says="not a regular file")
+        self.assertEqual(list(self.home.rglob("*")), [])
+
+    def test_a_file_that_may_not_be_read(self):
+        model = self.write("secret.gguf", TINY.read_bytes())
+        model.chmod(0)
+        if os.access(model, os.R_OK):
+            self.skipTest("root may read everything")
+        for command in (["run", model, "x"], ["import", model], ["tokenize", TINY, "--file", model]):
+            self.fails(*command, says="Permission denied")
+
+    def test_waiting_for_input_is_told(self):
+        for command in (["run", TINY, "--max-tokens", "1"], ["tokenize", TINY]):
+            process = subprocess.Popen([INGLE, *map(str, command)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                       stderr=subprocess.PIPE, env=self.env)
+            self.assertIn(b"waiting for the end of standard input", process.stderr.readline())
+            out, err = process.communicate(b"the rain", timeout=TIMEOUT_S)
+            self.assertEqual((process.returncode, err), (0, b""))
+            self.assertNotEqual(out, b"")
 
 
 class TokenizeTest(CliTest):
