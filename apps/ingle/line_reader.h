@@ -3,8 +3,9 @@
 
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <string>
+
+#include "terminal_signals.h"
 
 namespace ingle {
 
@@ -17,12 +18,12 @@ class LineReader {
   };
 
   // History is read from the file and written back to it, for the user's eyes only; an empty path keeps none.
-  LineReader(const std::filesystem::path& history_file, bool prompt_to_stdout);
+  LineReader(const std::filesystem::path& history_file, bool prompt_to_stdout, TerminalSignals& signals);
   ~LineReader();
   LineReader(const LineReader&) = delete;
   LineReader& operator=(const LineReader&) = delete;
 
-  // kInterrupted: a signal came (Ctrl-C), and what was typed is forgotten.
+  // kInterrupted: Ctrl-C, and what was typed is forgotten.
   Line read(const char* prompt);
   void remember(const std::string& line);
 

@@ -48,7 +48,7 @@ std::filesystem::path history_file() {
 class Chat {
  public:
   Chat(Session& session, Console& console)
-      : session_(session), console_(console), reader_(history_file(), console.stdout_is_terminal()) {}
+      : session_(session), console_(console), reader_(history_file(), console.stdout_is_terminal(), signals_) {}
 
   Status run() {
     console_.write("Ctrl-D or /bye leaves, Ctrl-C stops an answer, /help tells more.\n");
@@ -77,7 +77,7 @@ class Chat {
       const std::optional<std::string> text = whole_text(line);
       if (!text || trim(*text).empty()) return {};
       reader_.remember(line);
-      status = session_.answer(*text, &interrupts_);
+      status = session_.answer(*text, &signals_);
     }
     if (console_.failed()) return console_.flush();
     if (!status.ok()) console_.error(status.error());
@@ -142,8 +142,8 @@ class Chat {
 
   Session& session_;
   Console& console_;
+  TerminalSignals signals_;
   LineReader reader_;
-  Interrupts interrupts_;
   bool done_ = false;
 };
 

@@ -44,11 +44,11 @@ Result<std::vector<TokenId>> Session::prompt_for(const std::vector<ChatMessage>&
   return engine_.tokenizer().encode(text);
 }
 
-Status Session::answer(const std::string& text, Interrupts* interrupts) {
+Status Session::answer(const std::string& text, TerminalSignals* signals) {
   std::vector<ChatMessage> messages = conversation();
   messages.push_back({"user", text});
   ASSIGN_OR_RETURN(std::vector<TokenId> prompt, prompt_for(messages, text));
-  ASSIGN_OR_RETURN(std::string answer, stream(std::move(prompt), interrupts));
+  ASSIGN_OR_RETURN(std::string answer, stream(std::move(prompt), signals));
   if (chat_) {
     messages_.push_back({"user", text});
     messages_.push_back({"assistant", std::move(answer)});
@@ -56,12 +56,11 @@ Status Session::answer(const std::string& text, Interrupts* interrupts) {
   return {};
 }
 
-Result<std::string> Session::stream(std::vector<TokenId> prompt, Interrupts* interrupts) {
-  if (interrupts != nullptr) interrupts->take();  // a Ctrl-C from before this answer is not for it
+Result<std::string> Session::stream(std::vector<TokenId> prompt, TerminalSignals* signals) {
   ASSIGN_OR_RETURN(const std::unique_ptr<TokenStream> stream,
                    engine_.submit(options_.settings.request(std::move(prompt))));
-  std::optional<Interrupts::Watch> watch;
-  if (interrupts != nullptr) watch.emplace(*interrupts, *stream);
+  std::optional<TerminalSignals::Watch> watch;
+  if (signals != nullptr) watch.emplace(*signals, *stream);
   std::string answer;
   TokenEvent event;
   do {

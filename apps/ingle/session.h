@@ -10,7 +10,7 @@
 #include "console.h"
 #include "engine/engine.h"
 #include "generation_settings.h"
-#include "interrupts.h"
+#include "terminal_signals.h"
 
 namespace ingle {
 
@@ -26,9 +26,9 @@ class Session {
   // Errors: those of the model's template; kInvalidArgument if there is a system text and no template to put it in.
   static Result<Session> create(Engine& engine, SessionOptions options, Console& console);
 
-  // Prints the answer as it comes and remembers it. With `interrupts`, Ctrl-C ends the answer, of which what was said
+  // Prints the answer as it comes and remembers it. With `signals`, Ctrl-C ends the answer, of which what was said
   // is kept. Errors leave the conversation as it was.
-  Status answer(const std::string& text, Interrupts* interrupts);
+  Status answer(const std::string& text, TerminalSignals* signals);
 
   // Errors: kInvalidArgument where there is no template.
   Status set_system(const std::string& text);
@@ -44,7 +44,7 @@ class Session {
       : engine_(engine), options_(std::move(options)), console_(console) {}
   std::vector<ChatMessage> conversation() const;
   Result<std::vector<TokenId>> prompt_for(const std::vector<ChatMessage>& messages, const std::string& text) const;
-  Result<std::string> stream(std::vector<TokenId> prompt, Interrupts* interrupts);
+  Result<std::string> stream(std::vector<TokenId> prompt, TerminalSignals* signals);
   void report(const RequestStats& stats);
 
   Engine& engine_;

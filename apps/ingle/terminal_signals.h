@@ -1,6 +1,7 @@
-// Ctrl-C in an interactive session: it stops the answer that is being given and not the program. While an Interrupts
-// lives, SIGINT only sets a mark, wakes a read of the terminal (which fails with EINTR) and cancels the watched answer.
-// At most one at a time, made and asked by the main thread.
+// The signals of an interactive session. Ctrl-C stops the answer that is being given and not the program; a terminal
+// that was resized, or handed back after Ctrl-Z, is drawn again. While a TerminalSignals lives, each of the three only
+// leaves a mark, wakes wait_for_key() and, for Ctrl-C, cancels the watched answer. At most one at a time, made and
+// asked by the main thread.
 #pragma once
 
 #include <mutex>
@@ -10,26 +11,28 @@
 
 namespace ingle {
 
-class Interrupts {
+class TerminalSignals {
  public:
-  Interrupts();
-  ~Interrupts();  // Ctrl-C ends the program again
-  Interrupts(const Interrupts&) = delete;
-  Interrupts& operator=(const Interrupts&) = delete;
+  TerminalSignals();
+  ~TerminalSignals();  // Ctrl-C ends the program again
+  TerminalSignals(const TerminalSignals&) = delete;
+  TerminalSignals& operator=(const TerminalSignals&) = delete;
 
-  // Was there a Ctrl-C since the last call?
-  bool take();
+  enum class Event { kKey, kInterrupt, kRedraw };
+  // Waits until the file can be read or a signal has come, however short a time before. What is told is told once.
+  Event wait_for_key(int fd);
 
-  // The stream is cancelled by Ctrl-C while this object lives.
+  // The stream is cancelled by Ctrl-C while this object lives, and by one that came since the last wait_for_key(). Such
+  // a Ctrl-C is told by no later wait.
   class Watch {
    public:
-    Watch(Interrupts& interrupts, TokenStream& stream);
+    Watch(TerminalSignals& signals, TokenStream& stream);
     ~Watch();
     Watch(const Watch&) = delete;
     Watch& operator=(const Watch&) = delete;
 
    private:
-    Interrupts& interrupts_;
+    TerminalSignals& signals_;
   };
 
  private:
