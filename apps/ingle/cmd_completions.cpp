@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <set>
+#include <string_view>
 #include <vector>
 
 #include "command.h"
@@ -12,22 +14,29 @@ namespace {
 struct Command {
   std::string path;                                        // "", "run", "eval logprobs"
   std::vector<std::pair<std::string, std::string>> words;  // subcommands and options with their help
-  bool takes_model = false;
+  bool takes_name = false;                                 // of a model in the store
+  bool takes_file = false;
 };
+
+const std::set<std::string> kShells{"bash", "zsh", "fish"};
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
 void collect(const CLI::App& app, const std::string& path, std::vector<Command>& out) {
-  Command command{path, {}, false};
+  Command command{path, {}};
   const auto subcommands = app.get_subcommands([](const CLI::App*) { return true; });
   for (const CLI::App* sub : subcommands)
     command.words.emplace_back(sub->get_name(), first_line(sub->get_description()));
   for (const CLI::Option* option : app.get_options()) {
-    if (option->get_name(true).find("MODEL") != std::string::npos) command.takes_model = true;
+    const std::string positional = option->get_name(true);
+    if (positional == "MODEL" || positional == "NAME") command.takes_name = true;
+    if (positional == "MODEL" || positional == "FILE" || option->get_type_name() == "FILE") command.takes_file = true;
+    if (positional == "SHELL") {
+      for (const std::string& shell : kShells) command.words.emplace_back(shell, "");
+    }
     for (const std::string& name : option->get_lnames())
       command.words.emplace_back("--" + name, option->get_description());
   }
-  if (path == "rm") command.takes_model = true;
   out.push_back(std::move(command));
   for (const CLI::App* sub : subcommands) {
     collect(*sub, path.empty() ? sub->get_name() : path + " " + sub->get_name(), out);
@@ -40,44 +49,56 @@ std::string words_of(const Command& command) {
   return words;
 }
 
-constexpr std::string_view kNames = "$(ingle list 2>/dev/null | awk 'NR > 1 { print $1 }')";
+constexpr std::string_view kNames = "(ingle list 2>/dev/null | awk 'NR > 1 { print $1 }')";
 
-// bash and zsh (which reads bash's completions): the words after the command, by a case over its path.
-std::string bash(const std::vector<Command>& commands) {
-  std::string out =
-      "# Completions of ingle for bash: source <(ingle completions bash)\n"
-      "_ingle() {\n"
-      "  local current=${COMP_WORDS[COMP_CWORD]} path= word words= files=1\n"
-      "  for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
-      "    case \"${path:+$path }$word\" in\n";
+// For bash and zsh (which reads bash's completions, in its own way): the words after the command, by a case over its
+// path. Zsh adds no space after a word that could be a file, so that files come there only where no word fits.
+std::string bash_like(const std::vector<Command>& commands, bool zsh) {
+  std::string out = fmt::format(
+      "_ingle() {{\n"
+      "  local current={} at= word words= files= colon=\n",
+      zsh ? "$2" : "${COMP_LINE:0:COMP_POINT}");
+  out +=
+      "  current=${current##*[[:space:]]}\n"
+      "  for word in \"${COMP_WORDS[@]:1:$((COMP_CWORD - 1))}\"; do\n"
+      "    case \"${at:+$at }$word\" in\n";
   std::string paths;
   for (const Command& command : commands) {
     if (!command.path.empty()) paths += (paths.empty() ? "\"" : " | \"") + command.path + "\"";
   }
   out += "      " + paths +
-         ") path=\"${path:+$path }$word\" ;;\n"
+         ") at=\"${at:+$at }$word\" ;;\n"
          "    esac\n"
          "  done\n"
-         "  case \"$path\" in\n";
+         "  case \"$at\" in\n";
   for (const Command& command : commands) {
     out += fmt::format("    \"{}\") words=\"{}{}\"{} ;;\n", command.path, words_of(command),
-                       command.takes_model ? " " + std::string(kNames) : "", command.path.empty() ? "; files=" : "");
+                       command.takes_name ? " $" + std::string(kNames) : "",
+                       command.takes_file && !zsh ? "; files=1" : "");
   }
   out +=
       "  esac\n"
       "  COMPREPLY=($(compgen -W \"$words\" ${files:+-f} -- \"$current\"))\n"
-      "}\n"
-      "complete -o filenames -F _ingle ingle\n";
-  return out;
+      // Bash cuts words at a colon, which names have before their tags.
+      "  if [[ $COMP_WORDBREAKS == *:* && $current == *:* ]]; then\n"
+      "    colon=${current%\"${current##*:}\"}\n"
+      "    COMPREPLY=(\"${COMPREPLY[@]#\"$colon\"}\")\n"
+      "  fi\n"
+      "}\n";
+  return out + fmt::format("complete -o {} -F _ingle ingle\n", zsh ? "default" : "filenames");
+}
+
+std::string bash(const std::vector<Command>& commands) {
+  return "# Completions of ingle for bash: source <(ingle completions bash)\n" + bash_like(commands, false);
 }
 
 std::string zsh(const std::vector<Command>& commands) {
   return "# Completions of ingle for zsh: source <(ingle completions zsh)\n"
          "autoload -U +X bashcompinit && bashcompinit\n" +
-         bash(commands);
+         bash_like(commands, true);
 }
 
-std::string fish_quote(const std::string& text) {
+std::string fish_quote(std::string_view text) {
   std::string out = "'";
   for (const char c : text) {
     if (c == '\'' || c == '\\') out += '\\';
@@ -98,10 +119,8 @@ std::string fish(const std::vector<Command>& commands) {
       out += fmt::format("complete -c ingle {}-n '{}' {} {} -d {}\n", option ? "" : "-f ", condition,
                          option ? "-l" : "-a", option ? word.substr(2) : word, fish_quote(first_line(help)));
     }
-    if (command.takes_model) {
-      out += fmt::format("complete -c ingle -n '{}' -a \"(ingle list 2>/dev/null | awk 'NR > 1 {{ print $1 }}')\"\n",
-                         condition);
-    }
+    if (command.takes_name) out += fmt::format("complete -c ingle -n '{}' -a {}\n", condition, fish_quote(kNames));
+    if (!command.takes_file) out += fmt::format("complete -c ingle -n '{}' -f\n", condition);
   }
   return out;
 }
@@ -118,10 +137,7 @@ Status print(const CLI::App& app, const std::string& shell, Console& console) {
 void add_completions(CLI::App& app, Console& console, Action& action) {
   CLI::App* command = app.add_subcommand("completions", "Print completions for a shell");
   auto shell = std::make_shared<std::string>();
-  command->add_option("SHELL", *shell, "bash, zsh or fish")
-      ->type_name("")
-      ->required()
-      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  command->add_option("SHELL", *shell, "bash, zsh or fish")->type_name("")->required()->check(CLI::IsMember(kShells));
   command->callback(
       [shell, &app, &console, &action] { action = [shell, &app, &console] { return print(app, *shell, console); }; });
 }

@@ -2,10 +2,15 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <exception>
 #include <new>
+#include <optional>
+#include <string>
+#include <vector>
 
+#include "base/near_name.h"
 #include "command.h"
 
 namespace ingle {
@@ -64,14 +69,39 @@ std::string command_name(const CLI::App& app) {
   return name;
 }
 
+// CLI11 would only say that a subcommand is missing where a word in its place is none.
+std::optional<Error> unknown_command(const CLI::App& app, const std::vector<std::string>& words) {
+  const CLI::App* at = &app;
+  std::string path = "ingle";
+  for (const std::string& word : words) {
+    std::vector<std::string> names;
+    const CLI::App* next = nullptr;
+    for (const CLI::App* sub : at->get_subcommands([](const CLI::App*) { return true; })) {
+      names.push_back(sub->get_name());
+      if (sub->get_name() == word) next = sub;
+    }
+    if (names.empty()) break;
+    if (word.starts_with('-')) {
+      if (at->get_option_no_throw(word) != nullptr) continue;
+      return Error{ErrorCode::kInvalidArgument, path + " has no option " + word, path + " --help shows how"};
+    }
+    if (next == nullptr) {
+      const std::optional<std::string> meant = near_name(word, names);
+      return Error{ErrorCode::kInvalidArgument, path + " has no command " + word,
+                   (meant ? "did you mean " + *meant + "? " : "") + path + " --help lists them"};
+    }
+    at = next;
+    path += " " + word;
+  }
+  return std::nullopt;
+}
+
 int run(int argc, char** argv, Console& console) {
   CLI::App app;
   Action action;
   describe(app, console, action);
-  if (argc > 1 && argv[1][0] != '-' &&
-      app.get_subcommands([&](const CLI::App* sub) { return sub->get_name() == argv[1]; }).empty()) {
-    console.error(
-        {ErrorCode::kInvalidArgument, std::string("there is no command ") + argv[1], "ingle --help lists them"});
+  if (const std::optional<Error> unknown = unknown_command(app, {argv + 1, argv + argc})) {
+    console.error(*unknown);
     return kUsage;
   }
   try {

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "backend/cpu/kernels/kernels.h"
+#include "engine/kv_plan.h"
 #include "files.h"
 
 namespace ingle {
@@ -14,7 +15,6 @@ namespace {
 
 constexpr uint32_t kMaxThreads = 1024;
 constexpr uint32_t kMaxPrefillChunk = 65536;
-constexpr uint32_t kMaxContext = 1u << 27;
 
 const std::map<std::string, KvType> kKvTypes{{"f16", KvType::kF16}, {"q8_0", KvType::kQ8_0}, {"f32", KvType::kF32}};
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/atomic_file.h"
+#include "base/near_name.h"
 #include "store/import_folder.h"
 
 namespace ingle {
@@ -15,6 +16,19 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view kBlobPrefix = "sha256-";
+constexpr size_t kMaxNamesTold = 20;
+
+// What to do for somebody who asked for a name that is not there.
+std::string names_there(const ModelRef& wanted, const std::vector<std::string>& names) {
+  if (names.empty()) return "the store is empty: ingle import FILE.gguf fills it";
+  std::string text;
+  if (const auto meant = near_name(wanted.to_string(), names)) text = "did you mean " + *meant + "? ";
+  text += "there are: ";
+  for (size_t i = 0; i < std::min(names.size(), kMaxNamesTold); i++) text += (i > 0 ? ", " : "") + names[i];
+  if (names.size() > kMaxNamesTold) text += ", ... (ingle list shows all)";
+  return text;
+}
+
 }  // namespace
 
 Store::Store(fs::path root) : root_(std::move(root)) {}
@@ -176,10 +190,9 @@ Result<StoredModel> Store::find(const ModelRef& ref) {
   Result<StoredModel> model = read_manifest(ref);
   if (model.ok() || model.error().code != ErrorCode::kNotFound) return model;
   ASSIGN_OR_RETURN(const std::vector<ModelRef> refs, read_refs());
-  std::string known;
-  for (const ModelRef& other : refs) known += (known.empty() ? "" : ", ") + other.to_string();
-  return Error{ErrorCode::kNotFound, "no model named " + ref.to_string() + " in the store",
-               known.empty() ? "the store is empty: ingle import FILE.gguf fills it" : "there are: " + known};
+  std::vector<std::string> names;
+  for (const ModelRef& other : refs) names.push_back(other.to_string());
+  return Error{ErrorCode::kNotFound, "no model named " + ref.to_string() + " in the store", names_there(ref, names)};
 }
 
 Result<fs::path> Store::resolve(const ModelRef& ref, const StoreProgress& progress) {

@@ -2,8 +2,8 @@
 //   blobs/sha256-<hex>                                  the files themselves
 //   manifests/<name>/<tag>.json                         what a name stands for (manifest.h)
 //   splits/<name>/<tag>/model-0000I-of-0000N.gguf       links to the blobs of a split model, as its reader wants them
-//   named tmp/<import>/                                       an import under way; swept once its process is gone lock
-//   held for the moments in which names or blobs change
+//   tmp/<import>/                                       an import under way; swept once its process is gone
+//   lock                                                held for the moments in which names or blobs change
 // Used by the commands and, later, the node. Any thread and any number of processes: what is seen is always a whole
 // state, and a command that fails or is killed leaves the names and blobs that were there. The folder is made by the
 // first import.

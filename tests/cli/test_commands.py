@@ -3,6 +3,7 @@ import hashlib
 import json
 import math
 import os
+import shutil
 import struct
 import subprocess
 import unittest
@@ -27,10 +28,18 @@ class UsageTest(CliTest):
             with self.subTest(args):
                 self.fails(*args, code=2)
 
+    def test_a_mistyped_word_is_told_with_what_was_meant(self):
+        for args, says in ((["rn"], "no command rn (did you mean run?"), (["xyzzy"], "no command xyzzy (ingle --help"),
+                           (["eval", "logprob"], "ingle eval has no command logprob (did you mean logprobs?"),
+                           (["--thread"], "no option --thread"), (["eval", "--top", "logprobs"], "no option --top"),
+                           (["run", TINY, "x", "--treads", "2"], "--treads")):
+            with self.subTest(args):
+                self.fails(*args, code=2, says=says)
+
     def test_negative_and_absurd_numbers(self):
         bad = {
             "run": {"--threads": ["-1", "0", "1.5", "x", "", "99999999", "1e3", "18446744073709551617"],
-                    "--context": ["-1", "0", "4294967297", "x"], "--prefill-chunk": ["-1", "0", "999999999"],
+                    "--context": ["-1", "0", "4294967297", "16777217", "1e9", "x"], "--prefill-chunk": ["-1", "0", "999999999"],
                     "--kv": ["f8", "", "F16 "], "--isa": ["sse", ""],
                     "--temperature": ["-0.1", "nan", "inf", "-inf", "1e30", "x", "", "0,5"],
                     "--top-k": ["-1", "1.5", "99999999999"], "--top-p": ["-0.1", "1.1", "nan"],
@@ -59,13 +68,41 @@ class UsageTest(CliTest):
         outcome = self.ingle("run", TINY, "x", "--isa", "nosuch")
         return outcome.err.split("runs ")[1].split(",")[0]
 
+    def complete(self, shell, line):
+        """What the shell offers at the end of the line."""
+        script = self.ok("completions", shell).out
+        if shell == "bash":
+            words = line.replace(":", " : ").split(" ") if ":" in line else line.split(" ")
+            script += (f"COMP_WORDBREAKS=$' \\t\\n\"\\'><=;|&(:'; COMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}; "
+                       f"COMP_LINE='{line}'; COMP_POINT={len(line)}; _ingle; printf '%s\\n' \"${{COMPREPLY[@]}}\"")
+        else:
+            script += f"complete -C '{line}'"
+        bin_folder = self.folder / "bin"
+        bin_folder.mkdir(exist_ok=True)
+        if not (bin_folder / "ingle").exists():
+            (bin_folder / "ingle").symlink_to(INGLE)
+        env = dict(self.env, PATH=f"{bin_folder}:{os.environ['PATH']}", HOME=str(self.folder))
+        out = subprocess.run([shell, "-c", script], stdout=subprocess.PIPE, env=env, cwd=self.folder, check=False).stdout
+        return sorted(row.split("\t")[0] for row in out.decode().splitlines() if row)
+
     def test_completions(self):
         script = self.ok("completions", "bash").out
         self.assertEqual(subprocess.run(["bash", "-n"], input=script.encode(), check=False).returncode, 0)
-        reply = subprocess.run(
-            ["bash", "-c", script + "COMP_WORDS=(ingle eval logprobs --to); COMP_CWORD=3; _ingle; echo ${COMPREPLY[@]}"],
-            stdout=subprocess.PIPE, check=True).stdout
-        self.assertEqual(reply, b"--top --tokens\n" if reply.startswith(b"--top") else b"--tokens --top\n")
+        self.ok("import", TINY)
+        self.ok("import", TINY, "--name", "tiny-other:v1")
+        self.write("tiny-file.gguf", b"")
+        for shell in filter(shutil.which, ("bash", "fish")):
+            with self.subTest(shell):
+                complete = lambda line: self.complete(shell, line)
+                self.assertEqual(complete("ingle ru"), ["run"])
+                self.assertEqual(complete("ingle eval lo"), ["logprobs"])
+                self.assertEqual(complete("ingle eval logprobs --to"), ["--tokens", "--top"])
+                self.assertEqual(complete("ingle run tiny-llama --prefill"), ["--prefill-chunk"])
+                self.assertEqual(complete("ingle completions f"), ["fish"])
+                self.assertEqual(complete("ingle rm tiny"), ["tiny-llama", "tiny-other:v1"])
+                self.assertEqual(complete("ingle run tiny"), ["tiny-file.gguf", "tiny-llama", "tiny-other:v1"])
+                tagged = "v1" if shell == "bash" else "tiny-other:v1"  # bash completes what follows the colon
+                self.assertIn(tagged, complete("ingle run tiny-other:"))
         for shell in ("zsh", "fish"):
             self.assertIn("prefill-chunk", self.ok("completions", shell).out)
 

@@ -90,9 +90,15 @@ class StoreTest(CliTest):
             with self.subTest(command):
                 self.fails(command[0], "nosuch", *command[1:], stdin=b"x", says="nosuch")
         self.ok("import", TINY)
-        self.fails("show", "nosuch", says="there are: tiny-llama")
+        self.fails("show", "nosuch", says="(there are: tiny-llama)")
+        for near in ("tiny-lama", "tiny-llama2", "tiny", "llama", "tiny-llama:v1"):
+            self.fails("show", near, says="did you mean tiny-llama? there are: tiny-llama")
         self.fails("rm", "tiny-llama", "nosuch", says="nosuch")
         self.assertIn("tiny-llama", self.ok("list").out)
+        for i in range(25):
+            self.ok("import", TINY, "--name", f"copy-{i}")
+        outcome = self.fails("show", "nosuch", says="ingle list shows all")
+        self.assertNotIn("tiny-llama", outcome.err)
 
     def test_a_changed_blob_is_noticed(self):
         path = self.write("m.gguf", TINY.read_bytes())
