@@ -44,6 +44,26 @@ std::string get_own(const GenerationSettings& settings) {
   return fmt::format("{}", settings.*Member);
 }
 
+// One text, in quotes if it has spaces at its ends; "" for none.
+Status set_stop(GenerationSettings& settings, std::string_view text) {
+  if (text.size() >= 2 && text.starts_with('"') && text.ends_with('"')) text = text.substr(1, text.size() - 2);
+  settings.stop.clear();
+  if (!text.empty()) settings.stop.emplace_back(text);
+  return {};
+}
+std::string get_stop(const GenerationSettings& settings) {
+  std::string out;
+  for (const std::string& text : settings.stop) out += (out.empty() ? "\"" : " \"") + text + "\"";
+  return out.empty() ? "\"\"" : out;
+}
+
+Status set_ignore_eos(GenerationSettings& settings, std::string_view text) {
+  if (text != "on" && text != "off") return Error{ErrorCode::kInvalidArgument, "ignore_eos is on or off", ""};
+  settings.ignore_eos = text == "on";
+  return {};
+}
+std::string get_ignore_eos(const GenerationSettings& settings) { return settings.ignore_eos ? "on" : "off"; }
+
 template <auto Member>
 constexpr GenerationParameter sampling(std::string_view name, std::string_view help) {
   return {name, help, set_sampling<Member>, get_sampling<Member>};
@@ -66,7 +86,11 @@ constexpr std::array kParameters{
     sampling<&SamplingParams::seed>("seed", "The same seed and prompt give the same answer"),
     own<&GenerationSettings::max_tokens>("max_tokens", "Longest answer in tokens; 0: what the context holds"),
     own<&GenerationSettings::min_tokens>("min_tokens", "Shortest answer in tokens"),
+    GenerationParameter{"stop", "Text that ends the answer", set_stop, get_stop},
+    GenerationParameter{"ignore_eos", "Go on after the model's end of text", set_ignore_eos, get_ignore_eos},
 };
+// The others are written otherwise on the command line: --stop may be given again, --ignore-eos has no value.
+constexpr std::span kNumbers = std::span(kParameters).first<kParameters.size() - 2>();
 
 std::string with(std::string_view name, char from, char to) {
   std::string out(name);
@@ -104,7 +128,7 @@ Status set_generation_parameter(GenerationSettings& settings, std::string_view n
 
 void GenerationOptions::add_to(CLI::App& command) {
   const std::string group = "How answers are generated (defaults: the model's own)";
-  for (const GenerationParameter& parameter : kParameters) {
+  for (const GenerationParameter& parameter : kNumbers) {
     command
         .add_option_function<std::string>(
             "--" + with(parameter.name, '_', '-'),

@@ -2,10 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "base/format_units.h"
+#include "base/near_name.h"
 #include "files.h"
 #include "line_reader.h"
 
@@ -17,11 +21,14 @@ constexpr std::string_view kQuotes = "\"\"\"";
 constexpr std::string_view kHelp =
     "/set                    the parameters and their values\n"
     "/set PARAMETER VALUE    change one, as in /set temperature 0.2\n"
+    "/set verbose            counts, times and rates after each answer; /set quiet: none\n"
     "/system TEXT            what the model is told before everything else (no TEXT: nothing)\n"
+    "/show                   what the model is; /show parameters, system, template\n"
     "/clear                  forget the conversation\n"
     "/save FILE              write the conversation as JSON\n"
-    "/help                   this list\n"
-    "/bye                    leave (so does Ctrl-D)\n"
+    "/load FILE              go on with a conversation that was saved\n"
+    "/help, /?               this list\n"
+    "/bye, /exit             leave (so does Ctrl-D)\n"
     "\"\"\"                     begins and ends a text of several lines\n"
     "Ctrl-C                  stops the answer. A space before the slash says a line to the model.\n";
 
@@ -101,36 +108,87 @@ class Chat {
 
   Status command(std::string_view line) {
     const auto [name, rest] = split_word(line);
-    if (name == "/bye") {
-      done_ = true;
-      return {};
+    for (const Command& command : kCommands) {
+      if (name == command.name) return (this->*command.run)(rest);
     }
-    if (name == "/help") {
-      console_.write(kHelp);
-      return {};
-    }
-    if (name == "/clear") {
-      session_.clear();
-      console_.note("The conversation is forgotten.");
-      return {};
-    }
-    if (name == "/system") return session_.set_system(std::string(rest));
-    if (name == "/set") return set(rest);
-    if (name == "/save") return save(rest);
-    return Error{ErrorCode::kInvalidArgument, "there is no command " + std::string(name), "/help lists them"};
+    std::vector<std::string> names;
+    for (const Command& command : kCommands) names.emplace_back(command.name);
+    const std::optional<std::string> meant = near_name(name, names);
+    return Error{ErrorCode::kInvalidArgument, "there is no command " + std::string(name),
+                 (meant ? "did you mean " + *meant + "? " : "") +
+                     "/help lists them; a space before the slash says the line to the model"};
   }
 
+  Status leave(std::string_view) {
+    done_ = true;
+    return {};
+  }
+
+  Status help(std::string_view) {
+    console_.write(kHelp);
+    return {};
+  }
+
+  Status clear(std::string_view) {
+    session_.clear();
+    console_.note("The conversation is forgotten.");
+    return {};
+  }
+
+  Status system(std::string_view rest) {
+    const std::optional<std::string> text = whole_text(std::string(rest));
+    return text ? session_.set_system(*text) : Status();
+  }
+
+  // Also as others write it: /set parameter temperature 0.2, /set system TEXT.
   Status set(std::string_view rest) {
-    if (rest.empty()) {
-      for (const GenerationParameter& parameter : generation_parameters()) {
-        console_.write(
-            fmt::format("{:<18} {:<10} {}\n", parameter.name, parameter.get(session_.settings()), parameter.help));
+    const auto [name, value] = split_word(rest);
+    if (name == "parameter" && !value.empty()) return set(value);
+    if (name.empty() || name == "parameter") return show_parameters();
+    if (name == "system") return system(value);
+    if (value.empty() && (name == "verbose" || name == "quiet")) {
+      session_.set_verbose(name == "verbose");
+      return {};
+    }
+    if (value.empty()) return Error{ErrorCode::kInvalidArgument, "what is set needs a value", "/set PARAMETER VALUE"};
+    return set_generation_parameter(session_.settings(), name, value);
+  }
+
+  Status show_parameters() {
+    for (const GenerationParameter& parameter : generation_parameters()) {
+      const std::string value = printable(parameter.get(session_.settings()), false);
+      console_.write(fmt::format("{:<18} {:<10} {}\n", parameter.name, value, parameter.help));
+    }
+    return {};
+  }
+
+  Status show(std::string_view what) {
+    if (what == "parameters") return show_parameters();
+    if (what == "system" || what == "template") {
+      const std::string& text = what == "system" ? session_.system() : session_.model().chat_template;
+      if (text.empty()) {
+        console_.note(what == "system" ? "There is no system text." : "The model has no chat template.");
+      } else {
+        console_.write_model_text(text + "\n");
       }
       return {};
     }
-    const auto [name, value] = split_word(rest);
-    if (value.empty()) return Error{ErrorCode::kInvalidArgument, "what is set needs a value", "/set PARAMETER VALUE"};
-    return set_generation_parameter(session_.settings(), name, value);
+    if (!what.empty() && what != "info") {
+      return Error{ErrorCode::kInvalidArgument, "there is nothing to show by the name of " + std::string(what),
+                   "there are: info, parameters, system, template"};
+    }
+    const ModelInfo& model = session_.model();
+    const auto row = [&](std::string_view name, const std::string& value) {
+      console_.write(fmt::format("{:<14}{}\n", name, printable(value, false)));
+    };
+    if (!model.name.empty()) row("name", model.name);
+    row("architecture", model.architecture);
+    row("parameters", format_count(model.parameters));
+    row("type", model.quantization);
+    row("size", format_bytes(model.file_bytes));
+    row("context", fmt::format("{} tokens (trained for {})", model.context, model.trained_context));
+    row("engine", model.backend);
+    return {};
   }
 
   Status save(std::string_view file) {
@@ -139,6 +197,28 @@ class Chat {
     console_.note("Saved to " + std::string(file) + ".");
     return {};
   }
+
+  Status load(std::string_view file) {
+    if (file.empty()) return Error{ErrorCode::kInvalidArgument, "what is loaded needs a file", "/load FILE"};
+    RETURN_IF_ERROR(session_.load(file));
+    console_.note("Loaded the conversation in " + std::string(file) + ".");
+    return {};
+  }
+
+  struct Command {
+    std::string_view name;
+    Status (Chat::*run)(std::string_view rest);
+  };
+  static constexpr std::array<Command, 10> kCommands{{{"/set", &Chat::set},
+                                                      {"/system", &Chat::system},
+                                                      {"/show", &Chat::show},
+                                                      {"/clear", &Chat::clear},
+                                                      {"/save", &Chat::save},
+                                                      {"/load", &Chat::load},
+                                                      {"/help", &Chat::help},
+                                                      {"/?", &Chat::help},
+                                                      {"/bye", &Chat::leave},
+                                                      {"/exit", &Chat::leave}}};
 
   Session& session_;
   Console& console_;

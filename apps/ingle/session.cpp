@@ -106,9 +106,42 @@ Status Session::save(const std::filesystem::path& path) const {
     out.push_back(boost::json::object{{"role", message.role}, {"content", valid_utf8(message.content)}});
   }
   const std::string text = boost::json::serialize(out) + "\n";
-  ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::create(path));
+  // Of a link the file that it names: the rename at the end would replace the link itself, be it /dev/stdout.
+  std::error_code ignored;
+  const std::filesystem::path target = std::filesystem::weakly_canonical(path, ignored);
+  ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::create(target.empty() ? path : target));
   RETURN_IF_ERROR(file.append({reinterpret_cast<const uint8_t*>(text.data()), text.size()}));
   return file.commit();
+}
+
+Status Session::load(const std::filesystem::path& path) {
+  if (!chat_) return no_template();
+  ASSIGN_OR_RETURN(const boost::json::value value, read_json(path));
+  const auto bad = [&](const std::string& what) {
+    return Error{ErrorCode::kInvalidData, path.string() + ": " + what, "/save FILE writes what is wanted here"};
+  };
+  if (!value.is_array()) return bad("a conversation is a JSON array of messages");
+  std::string system;
+  std::vector<ChatMessage> messages;
+  for (size_t i = 0; i < value.get_array().size(); i++) {
+    const boost::json::object* message = value.get_array()[i].if_object();
+    const boost::json::value* role = message == nullptr ? nullptr : message->if_contains("role");
+    const boost::json::value* content = message == nullptr ? nullptr : message->if_contains("content");
+    if (role == nullptr || content == nullptr || !role->is_string() || !content->is_string()) {
+      return bad(fmt::format("message {} has no role and content that are texts", i));
+    }
+    const std::string name(role->get_string()), text(content->get_string());
+    if (name == "system" && i == 0) {
+      system = text;
+    } else if (name == "user" || name == "assistant") {
+      messages.push_back({name, text});
+    } else {
+      return bad(fmt::format("message {} is neither the user's nor the assistant's", i));
+    }
+  }
+  options_.system = std::move(system);
+  messages_ = std::move(messages);
+  return {};
 }
 
 }  // namespace ingle

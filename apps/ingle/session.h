@@ -2,6 +2,7 @@
 // `ingle run` for one prompt and for a chat alike. Main thread.
 #pragma once
 
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -35,9 +36,14 @@ class Session {
   void clear() { messages_.clear(); }
   // The conversation as the JSON array that `ingle template --messages` takes.
   Status save(const std::filesystem::path& path) const;
+  // Takes such an array as the conversation, system text included. Errors: kInvalidData names the message that is none;
+  // those of set_system(). The conversation is then as it was.
+  Status load(const std::filesystem::path& path);
 
   GenerationSettings& settings() { return options_.settings; }
-  bool raw() const { return !chat_; }
+  const std::string& system() const { return options_.system; }
+  void set_verbose(bool on) { options_.verbose = on; }
+  const ModelInfo& model() const { return engine_.info(); }
 
  private:
   Session(Engine& engine, SessionOptions options, Console& console)

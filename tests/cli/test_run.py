@@ -203,6 +203,51 @@ class ChatTest(CliTest):
         self.assertIn("rain", history)
         self.assertEqual((self.home / "history").stat().st_mode & 0o077, 0)
 
+    def test_commands_as_others_write_them(self):
+        terminal = self.chat()
+        at = terminal.wait_for(PROMPT)
+        for line, answer in (("/?", "/load FILE"), ("/set parameter temperature 0.5", ""), ("/set parameter", "0.5"),
+                             ("/set", "temperature        0.5"), ("/set parameter nosuch 1", "there is no parameter"),
+                             ("/set system and the", ""), ("/show system", "and the"), ("/show parameters", "0.5"),
+                             ("/show", "llama"), ("/show info", "512 tokens"), ("/show template", "message"),
+                             ("/show nosuch", "there are: info"), ("/set verbose", ""), ("the rain", "tokens/s"),
+                             ("/set stop \"x y\"", ""), ("/show parameters", "\"x y\""), ("/set stop \"\"", ""),
+                             ("/set ignore_eos on", ""), ("/set ignore_eos maybe", "on or off"), ("/sett", "did you mean /set?"),
+                             ("/save /dev/null", "not a regular file"), ("/save /dev/stdout", "not a regular file")):
+            before = at
+            at = self.say(terminal, line, at)
+            self.assertIn(answer.encode(), terminal.shown[before:at], line)
+        terminal.press('/system """and\r')
+        at = terminal.wait_for("... ", at)
+        at = self.say(terminal, 'the"""', at)
+        at = self.say(terminal, "/save chat.json", at)
+        terminal.press("/exit\r")
+        self.assertEqual(terminal.code(), 0)
+        saved = json.loads((self.folder / "chat.json").read_bytes())
+        self.assertEqual([m["content"] for m in saved[:2]], ["and\nthe", "the rain"])
+
+    def test_a_saved_conversation_is_taken_up_again(self):
+        chat = [{"role": "system", "content": "and"}, {"role": "user", "content": "in 雨"},
+                {"role": "assistant", "content": "the"}, {"role": "user", "content": "rain"}]
+        self.write("chat.json", chat)
+        bad = {"o": {}, "n": [1], "r": [{"content": "x"}], "c": [{"role": "user", "content": 1}], "l": chat[1:] + chat[:1],
+               "t": [{"role": "tool", "content": "x"}]}
+        for name, content in bad.items():
+            self.write(name, content)
+        self.write("cut", b"[{")
+        terminal = self.chat()
+        at = terminal.wait_for(PROMPT)
+        at = self.say(terminal, "/load chat.json", at)
+        for name in [*bad, "cut", "absent"]:
+            before = at
+            at = self.say(terminal, f"/load {name}", at)
+            self.assertIn(b"ingle: ", terminal.shown[before:at])
+            self.assertIn(name.encode(), terminal.shown[before:at])
+        at = self.say(terminal, "/load", at)
+        at = self.say(terminal, "/save again.json", at)
+        self.leave(terminal)
+        self.assertEqual(json.loads((self.folder / "again.json").read_bytes()), chat)
+
     def test_several_lines_and_other_alphabets(self):
         terminal = self.chat()
         at = terminal.wait_for(PROMPT)
