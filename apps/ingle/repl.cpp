@@ -58,7 +58,7 @@ class Chat {
       : session_(session), console_(console), reader_(history_file(), console.stdout_is_terminal(), signals_) {}
 
   Status run() {
-    console_.write("Ctrl-D or /bye leaves, Ctrl-C stops an answer, /help tells more.\n");
+    console_.note("Ctrl-D or /bye leaves, Ctrl-C stops an answer, /help tells more.");
     while (!done_) {
       RETURN_IF_ERROR(console_.flush());
       const LineReader::Line line = reader_.read(">>> ");
