@@ -22,7 +22,9 @@ struct BatchSequence {
   uint32_t first_token = 0;
   uint32_t tokens = 0;
   uint32_t position = 0;
-  std::span<const PageId> pages;  // pages[j] holds positions [32 j, 32 j + 32); covers all up to the last token here
+  // By layer group; they cover all up to the last token here, from the first page on that the first token's window
+  // needs.
+  std::span<const PageTable> tables;
 };
 
 struct Batch {
@@ -39,7 +41,7 @@ struct BackendOptions {
   uint32_t threads = 0;  // 0: the fast physical cores within the cgroup's quota
   std::string isa;       // kernel table; empty: the best this CPU runs
   KvType kv_type = KvType::kF16;
-  uint32_t pages = 0;  // size of the KV pool
+  std::vector<uint32_t> pages;  // size of each layer group's KV pool
   uint32_t max_batch_tokens = 512;
   std::string dump_ops;  // print ops whose name contains this to the sink below (debugging)
   std::function<void(const std::string& op, std::span<const float> values, uint32_t width)> on_dump;
@@ -51,15 +53,12 @@ class Backend {
   virtual ~Backend() = default;
   // Runs the batch. The tokens, pages and rows are the scheduler's responsibility (checked with CHECK).
   virtual void execute(const Batch& batch, const LogitsSink& sink) = 0;
-  // Copies one page's contents (copy-on-write of a partly filled page).
-  virtual void copy_page(PageId from, PageId to) = 0;
-  // Bytes of one page over all layers.
-  virtual size_t page_bytes() const = 0;
   virtual std::string description() const = 0;  // "cpu avx512, 2 threads"
 };
 
-// Bytes that one KV page takes over all layers of the graph: what the context costs, before anything is allocated.
-size_t kv_page_bytes(const Graph& graph, KvType type);
+// The graph's layer groups and what their pages take: what the context costs, before anything is allocated. Group 0 has
+// no window; each window that occurs is one group more, in order of appearance.
+std::vector<KvGroup> kv_groups(const Graph& graph, KvType type);
 
 // Repacks the graph's weights for this CPU (releasing the source pages as it goes) and allocates the KV pool.
 // Errors: kInvalidArgument (unknown isa), kUnsupported (a weight's type), kResourceExhausted (memory).

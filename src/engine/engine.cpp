@@ -72,7 +72,9 @@ Result<std::unique_ptr<Engine::Impl>> Engine::Impl::load(const std::filesystem::
   ASSIGN_OR_RETURN(impl->tokenizer, Tokenizer::from_gguf(file));
 
   ASSIGN_OR_RETURN(const uint64_t free_bytes, memory_after_weights(file.size_bytes()));
-  ASSIGN_OR_RETURN(const KvPlan plan, plan_kv({.page_bytes = kv_page_bytes(graph, options.kv_type),
+  const std::vector<KvGroup> groups = kv_groups(graph, options.kv_type);
+  ASSIGN_OR_RETURN(const KvPlan plan, plan_kv({.groups = groups,
+                                               .prefill_chunk = options.prefill_chunk,
                                                .trained_context = info.trained_context,
                                                .wanted_context = options.context,
                                                .max_sequences = options.max_sequences,
@@ -81,9 +83,12 @@ Result<std::unique_ptr<Engine::Impl>> Engine::Impl::load(const std::filesystem::
   info.context = plan.context;
   info.context_note = plan.note;
 
+  std::vector<WindowPool> windows;
+  for (size_t g = 1; g < groups.size(); g++) windows.push_back({.window = groups[g].window, .pages = plan.pages[g]});
   const EngineLoopOptions loop_options = {.vocab = info.vocab,
                                           .context = plan.context,
-                                          .scheduler = {.pages = plan.pages,
+                                          .scheduler = {.pages = plan.pages[0],
+                                                        .windows = windows,
                                                         .prefill_chunk = std::min(options.prefill_chunk, plan.context),
                                                         .max_sequences = options.max_sequences,
                                                         .prefix_cache = options.prefix_cache}};
@@ -97,7 +102,7 @@ Result<std::unique_ptr<Engine::Impl>> Engine::Impl::load(const std::filesystem::
                                             .on_dump = options.on_dump,
                                             .on_progress = options.on_progress}));
   info.backend = backend->description();
-  info.kv_bytes = uint64_t{plan.pages} * backend->page_bytes();
+  info.kv_bytes = plan.bytes;
   impl->loop = std::make_unique<EngineLoop>(loop_options, std::move(backend), *impl->tokenizer);
   return impl;
 }

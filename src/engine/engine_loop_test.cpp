@@ -43,7 +43,7 @@ std::unique_ptr<Tokenizer> letters() {
 class World {
  public:
   explicit World(EngineLoopOptions options = {.vocab = kVocab, .context = 1024, .scheduler = {.pages = 64}}) {
-    auto toy = std::make_unique<ToyBackend>(options.scheduler.pages, kVocab, options.scheduler.max_batch_tokens());
+    auto toy = std::make_unique<ToyBackend>(options.scheduler, kVocab);
     backend = toy.get();
     backend->on_logits = [this](uint64_t state, std::vector<float>& logits) {
       if (on_logits) on_logits(state, logits);

@@ -16,31 +16,33 @@ KvPlan plan(const KvPlanRequest& request) {
 }
 
 TEST(KvPlan, TheTrainedContextIfItFitsHalfTheMemory) {
-  const KvPlan p = plan({.page_bytes = kMib, .trained_context = 8192, .free_bytes = kGib});
+  const KvPlan p = plan({.groups = {{.page_bytes = kMib}}, .trained_context = 8192, .free_bytes = kGib});
   EXPECT_EQ(p.context, 8192u);
-  EXPECT_EQ(p.pages, 256u);
+  EXPECT_EQ(p.pages[0], 256u);
   EXPECT_EQ(p.note, "");
 }
 
 TEST(KvPlan, OtherwiseWhatHalfTheMemoryHolds) {
   // 4 MiB a page, as of an 8B model with 128 KiB a token: 16 GiB with 131072 tokens.
-  const KvPlan p = plan({.page_bytes = 4 * kMib, .trained_context = 131072, .free_bytes = 9 * kGib + 12345});
+  const KvPlan p =
+      plan({.groups = {{.page_bytes = 4 * kMib}}, .trained_context = 131072, .free_bytes = 9 * kGib + 12345});
   EXPECT_EQ(p.context % 256, 0u);
-  EXPECT_LE(uint64_t{p.pages} * 4 * kMib, 9 * kGib / 2);
-  EXPECT_GT(uint64_t{p.pages} * 4 * kMib, 9 * kGib / 2 - 64 * kMib);
-  EXPECT_GE(uint64_t{p.pages} * kPageTokens, p.context);
+  EXPECT_LE(uint64_t{p.pages[0]} * 4 * kMib, 9 * kGib / 2);
+  EXPECT_GT(uint64_t{p.pages[0]} * 4 * kMib, 9 * kGib / 2 - 64 * kMib);
+  EXPECT_GE(uint64_t{p.pages[0]} * kPageTokens, p.context);
   EXPECT_NE(p.note.find("131072"), std::string::npos);
 }
 
 TEST(KvPlan, WithoutMemoryTheLeastContextAllTheSame) {
-  EXPECT_EQ(plan({.page_bytes = kGib, .trained_context = 4096, .free_bytes = 0}).context, 256u);
-  EXPECT_EQ(plan({.page_bytes = kGib, .trained_context = 100, .free_bytes = 0}).context, 100u);
+  EXPECT_EQ(plan({.groups = {{.page_bytes = kGib}}, .trained_context = 4096, .free_bytes = 0}).context, 256u);
+  EXPECT_EQ(plan({.groups = {{.page_bytes = kGib}}, .trained_context = 100, .free_bytes = 0}).context, 100u);
 }
 
 TEST(KvPlan, AContextThatWasAskedForIsGivenOrRefused) {
-  KvPlanRequest request = {.page_bytes = kMib, .trained_context = 8192, .wanted_context = 700, .free_bytes = kGib};
+  KvPlanRequest request = {
+      .groups = {{.page_bytes = kMib}}, .trained_context = 8192, .wanted_context = 700, .free_bytes = kGib};
   EXPECT_EQ(plan(request).context, 700u);
-  EXPECT_EQ(plan(request).pages, 22u);
+  EXPECT_EQ(plan(request).pages[0], 22u);
   request.wanted_context = 16384;
   EXPECT_EQ(plan(request).context, 16384u);
   EXPECT_NE(plan(request).note.find("8192"), std::string::npos);
@@ -54,34 +56,39 @@ TEST(KvPlan, AContextThatWasAskedForIsGivenOrRefused) {
 }
 
 TEST(KvPlan, MorePagesForManySequencesIfTheyFit) {
-  KvPlanRequest request = {.page_bytes = kMib, .trained_context = 4096, .max_sequences = 8, .free_bytes = 8 * kGib};
-  EXPECT_EQ(plan(request).pages, 8u * kPooledTokens / kPageTokens);
+  KvPlanRequest request = {
+      .groups = {{.page_bytes = kMib}}, .trained_context = 4096, .max_sequences = 8, .free_bytes = 8 * kGib};
+  EXPECT_EQ(plan(request).pages[0], 8u * kPooledTokens / kPageTokens);
   request.free_bytes = kGib / 2;
-  EXPECT_EQ(plan(request).pages, 255u);
+  EXPECT_EQ(plan(request).pages[0], 255u);
   request.trained_context = 512;
   request.free_bytes = 8 * kGib;
-  EXPECT_EQ(plan(request).pages, 8u * 512 / kPageTokens);
+  EXPECT_EQ(plan(request).pages[0], 8u * 512 / kPageTokens);
 }
 
 TEST(KvPlan, APoolThatWasAskedFor) {
-  KvPlanRequest request = {.page_bytes = kMib, .trained_context = 4096, .wanted_kv_bytes = 300 * kMib, .free_bytes = 0};
-  EXPECT_EQ(plan(request).pages, 300u);
+  KvPlanRequest request = {
+      .groups = {{.page_bytes = kMib}}, .trained_context = 4096, .wanted_kv_bytes = 300 * kMib, .free_bytes = 0};
+  EXPECT_EQ(plan(request).pages[0], 300u);
   EXPECT_EQ(plan(request).context, 4096u);
   request.wanted_kv_bytes = 50 * kMib;
   EXPECT_EQ(plan(request).context, 1536u);
-  EXPECT_EQ(plan(request).pages, 50u);
+  EXPECT_EQ(plan(request).pages[0], 50u);
   request.wanted_kv_bytes = kMib;
   EXPECT_FALSE(plan_kv(request).ok());
 }
 
 TEST(KvPlan, AbsurdNumbers) {
-  EXPECT_EQ(plan({.page_bytes = 1, .trained_context = UINT32_MAX}).context, kMaxContext);
-  EXPECT_EQ(plan_kv({.page_bytes = 1, .wanted_context = UINT32_MAX}).error().code, ErrorCode::kInvalidArgument);
-  EXPECT_EQ(plan({.page_bytes = UINT64_MAX, .trained_context = 512}).context, 256u);
-  EXPECT_EQ(plan({.page_bytes = 0, .trained_context = 0}).context, 2048u);
-  const KvPlan p =
-      plan({.page_bytes = 1, .trained_context = 512, .max_sequences = UINT32_MAX, .wanted_kv_bytes = UINT64_MAX});
-  EXPECT_LE(p.pages, 2 * kMaxContext / kPageTokens);
+  EXPECT_EQ(plan({.groups = {{.page_bytes = 1}}, .trained_context = UINT32_MAX}).context, kMaxContext);
+  EXPECT_EQ(plan_kv({.groups = {{.page_bytes = 1}}, .wanted_context = UINT32_MAX}).error().code,
+            ErrorCode::kInvalidArgument);
+  EXPECT_EQ(plan({.groups = {{.page_bytes = UINT64_MAX}}, .trained_context = 512}).context, 256u);
+  EXPECT_EQ(plan({.groups = {{.page_bytes = 0}}, .trained_context = 0}).context, 2048u);
+  const KvPlan p = plan({.groups = {{.page_bytes = 1}},
+                         .trained_context = 512,
+                         .max_sequences = UINT32_MAX,
+                         .wanted_kv_bytes = UINT64_MAX});
+  EXPECT_LE(p.pages[0], 2 * kMaxContext / kPageTokens);
 }
 
 }  // namespace

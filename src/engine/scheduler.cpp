@@ -3,12 +3,10 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "base/checked.h"
+#include "kv/window.h"
 
 namespace ingle {
 namespace {
-
-uint32_t pages_for(uint32_t tokens) { return ceil_div(tokens, kPageTokens); }
 
 bool earlier(const Sequence* a, const Sequence* b) { return a->arrival < b->arrival; }
 
@@ -18,15 +16,15 @@ void insert_by_arrival(std::vector<Sequence*>& list, Sequence* sequence) {
 
 }  // namespace
 
-Scheduler::Scheduler(const SchedulerOptions& options) : options_(options), pool_(options.pages), cache_(pool_) {
-  CHECK(options.pages >= 1 && options.prefill_chunk >= 1 && options.max_sequences >= 1);
+Scheduler::Scheduler(const SchedulerOptions& options) : options_(options), kv_(options.pages, options.windows) {
+  CHECK(options.prefill_chunk >= 1 && options.max_sequences >= 1);
 }
 
 Scheduler::~Scheduler() = default;
 
 void Scheduler::add(Sequence* sequence) {
-  CHECK(!sequence->tokens.empty() && sequence->pages.empty() && sequence->computed == 0);
-  CHECK(pages_for(sequence->length()) <= pool_.size());
+  CHECK(!sequence->tokens.empty() && sequence->tables.empty() && sequence->computed == 0);
+  CHECK(pages_for(sequence->length()) <= options_.pages);
   insert_by_arrival(waiting_, sequence);
 }
 
@@ -38,20 +36,15 @@ void Scheduler::remove(Sequence* sequence) {
 
 // Gives the pages back, by way of the prefix cache where the request allows it.
 void Scheduler::release(Sequence* sequence) {
-  remember(sequence);
-  for (const PageId page : sequence->pages) pool_.release(page);
-  sequence->pages.clear();
+  if (sequence->computed > 0) remember(sequence, sequence->computed);
+  kv_.release(sequence->tables);
   sequence->computed = 0;
 }
 
-void Scheduler::remember(Sequence* sequence) {
+// Of a sequence that holds pages: makes its first tokens known to others.
+void Scheduler::remember(Sequence* sequence, uint32_t tokens) {
   if (!options_.prefix_cache || !sequence->use_prefix_cache) return;
-  cache_.insert(std::span(sequence->tokens).first(sequence->computed), sequence->pages);
-}
-
-std::optional<PageId> Scheduler::acquire_page() {
-  if (pool_.free() == 0) cache_.evict_one();
-  return pool_.acquire();
+  kv_.remember(std::span(sequence->tokens).first(tokens), sequence->tables);
 }
 
 void Scheduler::preempt_latest() {
@@ -73,34 +66,40 @@ bool Scheduler::try_admit(Sequence* sequence) {
   // At least the last token is computed, since its logits are needed.
   const bool use_cache = options_.prefix_cache && sequence->use_prefix_cache;
   const std::span<const TokenId> cacheable = std::span(sequence->tokens).first(use_cache ? sequence->length() - 1 : 0);
-  const PrefixCache::Peek known = cache_.peek(cacheable);
-  // One page of room for each that runs, lest the newcomer be preempted at once.
-  const uint64_t needed = uint64_t{pages_for(sequence->length())} - known.pages + running_.size();
-  const uint64_t available = uint64_t{pool_.free()} + pool_.idle() - known.idle;
-  if (needed > available) return false;
-
-  sequence->pages = cache_.match(cacheable);
-  sequence->computed = known.pages * kPageTokens;
+  const PrefixCache::Peek known = kv_.peek(cacheable);
+  if (!has_room(*sequence, known)) return false;
+  sequence->computed = kv_.begin(cacheable, sequence->tables);
+  if (!kv_.cover(sequence->tables, sequence->length(), sequence->computed + 1)) {
+    release(sequence);
+    return false;
+  }
+  sequence->parting = known.known * kPageTokens;
   if (!sequence->admitted) sequence->cached_tokens = sequence->computed;
   sequence->admitted = true;
-  while (sequence->pages.size() < pages_for(sequence->length())) {
-    const std::optional<PageId> page = acquire_page();
-    CHECK(page.has_value());
-    sequence->pages.push_back(*page);
+  return true;
+}
+
+// Whether the newcomer would not soon cost one that runs its place.
+bool Scheduler::has_room(const Sequence& newcomer, const PrefixCache::Peek& known) const {
+  // One page of room for each that runs, lest the newcomer be preempted at once.
+  const uint64_t needed = uint64_t{pages_for(newcomer.length())} - known.pages + running_.size();
+  const uint64_t available = uint64_t{kv_.pool(0).free()} + kv_.pool(0).idle() - known.idle;
+  if (needed > available) return false;
+  // Windows are filled as the prompts are computed, and shared ones part.
+  for (uint32_t g = 1; g < kv_.groups(); g++) {
+    uint64_t resting = kv_.resting_pages(g, newcomer.length());
+    for (const Sequence* running : running_) resting += kv_.resting_pages(g, running->length());
+    if (resting > kv_.pool(g).size()) return false;
   }
   return true;
 }
 
-// Sees to it that every running sequence has the page of its last token, the earliest first.
-void Scheduler::grow_decoding() {
+// Sees to it that every running sequence has the pages of its next token, the earliest first.
+void Scheduler::grow_running() {
   for (size_t i = 0; i < running_.size(); i++) {
     Sequence* sequence = running_[i];
-    while (i < running_.size() && sequence->pages.size() < pages_for(sequence->length())) {
-      if (const std::optional<PageId> page = acquire_page()) {
-        sequence->pages.push_back(*page);
-      } else {
-        preempt_latest();  // perhaps this one
-      }
+    while (i < running_.size() && !kv_.cover(sequence->tables, sequence->length(), sequence->computed + 1)) {
+      preempt_latest();  // perhaps this one
     }
   }
 }
@@ -115,7 +114,8 @@ void Scheduler::plan_prefill(std::vector<uint32_t>& tokens) {
   for (size_t k = 0; k < count && budget > 0; k++) {
     const size_t i = (first + k) % count;
     if (running_[i]->pending() == 1) continue;
-    tokens[i] = std::min(running_[i]->pending(), budget);
+    const uint32_t computed = running_[i]->computed;
+    tokens[i] = kv_.stretch(running_[i]->tables, computed + std::min(running_[i]->pending(), budget)) - computed;
     budget -= tokens[i];
     last_prefilled_ = running_[i]->arrival;
   }
@@ -128,7 +128,7 @@ const Step& Scheduler::next() {
   step_.sequences.clear();
   step_.rows.clear();
 
-  grow_decoding();
+  grow_running();
   admit();
   CHECK(!running_.empty() || waiting_.empty());  // a sequence alone always fits
   std::vector<uint32_t> tokens(running_.size(), 0);
@@ -147,7 +147,7 @@ void Scheduler::record(Sequence* sequence, uint32_t tokens) {
   const uint32_t begin = sequence->computed, end = begin + tokens;
   batch.tokens.insert(batch.tokens.end(), sequence->tokens.begin() + begin, sequence->tokens.begin() + end);
   batch.sequences.push_back(
-      {.first_token = first_token, .tokens = tokens, .position = begin, .pages = sequence->pages});
+      {.first_token = first_token, .tokens = tokens, .position = begin, .tables = sequence->tables});
   step_.sequences.push_back(sequence);
   for (uint32_t position = begin; position < end; position++) {
     const OutputRow row = {
@@ -163,17 +163,28 @@ void Scheduler::record(Sequence* sequence, uint32_t tokens) {
   }
 }
 
+// What is worth remembering of a sequence that was computed up to `begin` before the step, while it has the pages.
+void Scheduler::remember_step(Sequence* sequence, uint32_t begin) {
+  const uint32_t end = sequence->computed;
+  if (const uint32_t every = kv_.kept_every(); every > 0) {
+    for (uint32_t tokens = begin / every * every + every; tokens <= end; tokens += every) remember(sequence, tokens);
+    if (begin < sequence->parting && sequence->parting <= end) remember(sequence, sequence->parting);
+  }
+  // Others that wait with the same prompt find it at once.
+  if (begin < sequence->prompt_tokens && end >= sequence->prompt_tokens) remember(sequence, end);
+}
+
 void Scheduler::commit() {
   for (size_t i = 0; i < step_.sequences.size(); i++) {
     Sequence* sequence = step_.sequences[i];
-    const bool was_prefilling = sequence->computed < sequence->prompt_tokens;
+    const uint32_t begin = sequence->computed;
     sequence->computed += step_.batch.sequences[i].tokens;
     if (sequence->all_prompt_logits) {
       sequence->logits_delivered =
           std::max(sequence->logits_delivered, std::min(sequence->computed, sequence->prompt_tokens));
     }
-    // Others that wait with the same prompt find it at once.
-    if (was_prefilling && sequence->computed >= sequence->prompt_tokens) remember(sequence);
+    remember_step(sequence, begin);
+    kv_.move_on(sequence->tables, sequence->computed);
   }
   step_.sequences.clear();
 }

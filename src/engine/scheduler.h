@@ -1,27 +1,26 @@
 // Who computes what in the next step. Touches no tensor. Owned by the engine, loop thread only.
 // A step holds the next token of every decoding sequence and up to prefill_chunk tokens of the prompts, in turn. A
-// sequence gets the pages of all its known tokens when it is admitted and one more whenever it outgrows them; when
-// there are none left, the latest arrival goes back to waiting and is computed again later: the answer's bits don't
-// change. Always: whoever waits is admitted in order of arrival; the earliest sequence always moves on, so all of them
-// finish.
+// sequence gets the pages of all its known tokens when it is admitted and one more whenever it outgrows them, but in
+// layers with a sliding window only those that the next step needs; when there are none left, the latest arrival goes
+// back to waiting and is computed again later: the answer's bits don't change. Always: whoever waits is admitted in
+// order of arrival; the earliest sequence always moves on, so all of them finish.
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <vector>
 
 #include "backend/backend.h"
 #include "engine/sequence.h"
-#include "kv/page_pool.h"
-#include "kv/prefix_cache.h"
+#include "kv/kv_memory.h"
 
 namespace ingle {
 
 struct SchedulerOptions {
-  uint32_t pages = 0;            // of the pool; a sequence may grow to all of them
-  uint32_t prefill_chunk = 512;  // prompt tokens per step at most
-  uint32_t max_sequences = 32;   // running at once; also how many decode tokens a step has at most
+  uint32_t pages = 0;                    // of group 0's pool; a sequence may grow to all of them
+  std::vector<WindowPool> windows = {};  // of groups 1, 2, ...
+  uint32_t prefill_chunk = 512;          // prompt tokens per step at most
+  uint32_t max_sequences = 32;           // running at once; also how many decode tokens a step has at most
   bool prefix_cache = true;
 
   // Most tokens a step may have.
@@ -65,23 +64,22 @@ class Scheduler {
   uint32_t waiting() const { return static_cast<uint32_t>(waiting_.size()); }
   std::span<Sequence* const> running() const { return running_; }
   uint64_t preemptions() const { return preemptions_; }
-  const PagePool& pool() const { return pool_; }
-  const PrefixCache& prefix_cache() const { return cache_; }
+  const KvMemory& kv() const { return kv_; }
 
  private:
   void admit();
   bool try_admit(Sequence* sequence);
-  void grow_decoding();
-  std::optional<PageId> acquire_page();
+  bool has_room(const Sequence& newcomer, const PrefixCache::Peek& known) const;
+  void grow_running();
   void preempt_latest();
   void release(Sequence* sequence);
-  void remember(Sequence* sequence);
+  void remember(Sequence* sequence, uint32_t tokens);
+  void remember_step(Sequence* sequence, uint32_t begin);
   void plan_prefill(std::vector<uint32_t>& tokens);
   void record(Sequence* sequence, uint32_t tokens);
 
   const SchedulerOptions options_;
-  PagePool pool_;
-  PrefixCache cache_;
+  KvMemory kv_;
   std::vector<Sequence*> waiting_, running_;  // each in order of arrival
   uint64_t last_prefilled_ = 0;               // arrival of the last sequence that had a slice: the next one is first
   uint64_t preemptions_ = 0;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/toy_backend_test.h"
+#include "kv/window.h"
 
 namespace ingle {
 namespace {
@@ -38,8 +39,7 @@ std::unique_ptr<Sequence> make_sequence(uint64_t arrival, Tokens prompt) {
 // A scheduler and the toy model: runs steps, extends sequences and ends those that reach their length.
 class World {
  public:
-  explicit World(const SchedulerOptions& options)
-      : options_(options), scheduler(options), backend_(options.pages, 2, options.max_batch_tokens()) {}
+  explicit World(const SchedulerOptions& options) : options_(options), scheduler(options), backend_(options, 2) {}
 
   void submit(Tokens prompt, uint32_t length, bool use_cache = true, bool all_logits = false) {
     auto sequence = make_sequence(++arrivals_, std::move(prompt));
@@ -80,6 +80,7 @@ class World {
       finished++;
     }
     check_pages();
+    check_windows();
     return true;
   }
 
@@ -110,7 +111,9 @@ class World {
       (part.tokens == 1 ? decode : prefill) += part.tokens;
       // What is written is nobody else's, the cache's neither.
       for (uint32_t j = part.position / kPageTokens; j <= (part.position + part.tokens - 1) / kPageTokens; j++) {
-        ASSERT_EQ(scheduler.pool().references(part.pages[j]), 1u);
+        for (uint32_t g = 0; g < scheduler.kv().groups(); g++) {
+          ASSERT_EQ(scheduler.kv().pool(g).references(part.tables[g].pages[j]), 1u);
+        }
       }
     }
     ASSERT_LE(prefill, options_.prefill_chunk);
@@ -120,20 +123,40 @@ class World {
 
   // Every page's references are those of the sequences' tables and the cache; the free ones have none.
   void check_pages() {
-    std::vector<uint32_t> references(options_.pages);
-    for (const Active& a : active) {
-      for (const PageId page : a.sequence->pages) references[page]++;
+    for (uint32_t g = 0; g < scheduler.kv().groups(); g++) {
+      const PagePool& pool = scheduler.kv().pool(g);
+      std::vector<uint32_t> references(pool.size());
+      for (const Active& a : active) {
+        if (a.sequence->tables.empty()) continue;
+        const PageTable& table = a.sequence->tables[g];
+        for (uint32_t j = 0; j < table.first; j++) ASSERT_EQ(table.pages[j], kNoPage);
+        for (uint32_t j = table.first; j < table.pages.size(); j++) references[table.pages[j]]++;
+      }
+      uint32_t free = 0, cached = 0;
+      for (PageId page = 0; page < pool.size(); page++) {
+        const bool in_cache = pool.cached(page);
+        ASSERT_EQ(pool.references(page), references[page] + in_cache);
+        free += pool.references(page) == 0;
+        cached += in_cache;
+      }
+      ASSERT_EQ(pool.free(), free);
+      if (g == 0) {
+        ASSERT_EQ(scheduler.kv().cache().size(), cached);
+      }
     }
-    uint32_t free = 0, cached = 0;
-    for (PageId page = 0; page < options_.pages; page++) {
-      const bool in_cache = scheduler.pool().cached(page);
-      ASSERT_EQ(scheduler.pool().references(page), references[page] + in_cache);
-      free += scheduler.pool().references(page) == 0;
-      cached += in_cache;
-    }
-    ASSERT_EQ(scheduler.pool().free(), free);
-    ASSERT_EQ(scheduler.prefix_cache().size(), cached);
     ASSERT_EQ(scheduler.waiting() + scheduler.running().size(), active.size());
+  }
+
+  // Between steps a sequence holds no more of a windowed group than it could need.
+  void check_windows() {
+    for (const Active& a : active) {
+      for (uint32_t g = 1; g < a.sequence->tables.size(); g++) {
+        const PageTable& table = a.sequence->tables[g];
+        const uint32_t window = options_.windows[g - 1].window;
+        ASSERT_LE(table.pages.size() - table.first, resting_pages(window));
+        ASSERT_LE(table.first, first_visible_page(window, a.sequence->computed));
+      }
+    }
   }
 
   const SchedulerOptions options_;
@@ -218,8 +241,8 @@ TEST(Scheduler, RequestsCanGoRoundTheCache) {
   world.submit(Tokens(64, 1), 70, false);
   while (world.step()) {
   }
-  EXPECT_EQ(world.scheduler.prefix_cache().size(), 0u);
-  EXPECT_EQ(world.scheduler.pool().free(), 16u);
+  EXPECT_EQ(world.scheduler.kv().cache().size(), 0u);
+  EXPECT_EQ(world.scheduler.kv().pool(0).free(), 16u);
 }
 
 TEST(Scheduler, OneWithTheSamePromptFindsItOnceItIsComputed) {
@@ -229,7 +252,7 @@ TEST(Scheduler, OneWithTheSamePromptFindsItOnceItIsComputed) {
   ASSERT_TRUE(world.step());
   ASSERT_TRUE(world.step());
   EXPECT_EQ(world.finished, 2u);
-  EXPECT_EQ(world.scheduler.prefix_cache().size(), 3u);
+  EXPECT_EQ(world.scheduler.kv().cache().size(), 3u);
 }
 
 TEST(Scheduler, TheLatestArrivalWaitsWhenPagesRunOut) {
@@ -294,7 +317,7 @@ TEST_P(SchedulerProperty, ConservesPagesAndFinishesEverybody) {
     ASSERT_FALSE(HasFatalFailure());
   }
   EXPECT_EQ(world.finished + cancelled, submitted);
-  EXPECT_EQ(world.scheduler.pool().free() + world.scheduler.pool().idle(), pages);
+  EXPECT_EQ(world.scheduler.kv().pool(0).free() + world.scheduler.kv().pool(0).idle(), pages);
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, SchedulerProperty, testing::Range(0u, 60u));

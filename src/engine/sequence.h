@@ -22,7 +22,8 @@ struct Sequence {
   uint32_t logits_delivered = 0;  // with all_prompt_logits: of positions [0, logits_delivered)
   uint32_t cached_tokens = 0;     // of the prompt, found in the prefix cache when it was first admitted
   bool admitted = false;          // ever
-  std::vector<PageId> pages;      // pages[j] holds positions [32 j, 32 j + 32)
+  uint32_t parting = 0;           // up to where the cache knew its tokens; beyond computed, their windows were gone
+  std::vector<PageTable> tables;  // by layer group; none while it waits
 
   uint32_t length() const { return static_cast<uint32_t>(tokens.size()); }
   uint32_t pending() const { return length() - computed; }  // tokens known but not computed; 1 while decoding

@@ -1,6 +1,6 @@
 // For tests: a backend whose "language model" is a hash chain through the KV pages, and which sees to it that the
 // scheduler keeps its promises: pages cover what is written and read, what is read was written before by the same
-// tokens at the same positions, and no page is written that another sequence of the batch reads.
+// tokens at the same positions, in every layer group, and no page is written that another sequence of the batch reads.
 #pragma once
 
 #include <atomic>
@@ -13,6 +13,7 @@
 
 #include "backend/backend.h"
 #include "base/check.h"
+#include "engine/scheduler.h"
 
 namespace ingle {
 
@@ -39,8 +40,13 @@ inline std::vector<float> toy_logits(uint64_t state, uint32_t vocab) {
 
 class ToyBackend final : public Backend {
  public:
-  ToyBackend(uint32_t pages, uint32_t vocab, uint32_t max_batch_tokens)
-      : vocab_(vocab), max_batch_tokens_(max_batch_tokens), slots_(size_t{pages} * kPageTokens) {}
+  ToyBackend(const SchedulerOptions& options, uint32_t vocab)
+      : vocab_(vocab), max_batch_tokens_(options.max_batch_tokens()) {
+    groups_.push_back({0, std::vector<Slot>(size_t{options.pages} * kPageTokens)});
+    for (const WindowPool& pool : options.windows) {
+      groups_.push_back({pool.window, std::vector<Slot>(size_t{pool.pages} * kPageTokens)});
+    }
+  }
 
   // Called with the logits of every wanted row before the sink, to spoil them; and at the start of every step.
   std::function<void(uint64_t state, std::vector<float>& logits)> on_logits;
@@ -56,16 +62,20 @@ class ToyBackend final : public Backend {
     std::vector<uint64_t> states;
     for (const BatchSequence& sequence : batch.sequences) {
       CHECK(sequence.tokens > 0 && sequence.first_token == states.size());
+      CHECK(sequence.tables.size() == groups_.size());
       uint64_t state = 0;
       for (uint32_t position = 0; position < sequence.position; position++) {
-        const Slot& slot = slot_of(sequence, position);
+        const Slot& slot = slot_of(0, sequence, position);
         CHECK(slot.position == position && slot.state == toy_mix(state, slot.token));
         state = slot.state;
+        for (uint32_t g = 1; g < groups_.size(); g++) check_window(g, sequence, slot);
       }
       for (uint32_t i = 0; i < sequence.tokens; i++) {
         const auto token = static_cast<uint64_t>(batch.tokens[sequence.first_token + i]);
         state = toy_mix(state, token);
-        slot_of(sequence, sequence.position + i) = {sequence.position + i, token, state};
+        for (uint32_t g = 0; g < groups_.size(); g++) {
+          slot_of(g, sequence, sequence.position + i) = {sequence.position + i, token, state};
+        }
         states.push_back(state);
       }
     }
@@ -73,8 +83,6 @@ class ToyBackend final : public Backend {
     deliver(batch, states, sink);
   }
 
-  void copy_page(PageId, PageId) override { CHECK(false); }
-  size_t page_bytes() const override { return kPageTokens * sizeof(Slot); }
   std::string description() const override { return "toy"; }
 
  private:
@@ -83,20 +91,39 @@ class ToyBackend final : public Backend {
     uint64_t token = 0, state = 0;
   };
 
-  Slot& slot_of(const BatchSequence& sequence, uint32_t position) {
-    CHECK(position / kPageTokens < sequence.pages.size());
-    const size_t index = size_t{sequence.pages[position / kPageTokens]} * kPageTokens + position % kPageTokens;
-    CHECK(index < slots_.size());
-    return slots_[index];
+  struct Group {
+    uint32_t window;
+    std::vector<Slot> slots;
+  };
+
+  Slot& slot_of(uint32_t group, const BatchSequence& sequence, uint32_t position) {
+    const PageTable& table = sequence.tables[group];
+    CHECK(position / kPageTokens >= table.first && position / kPageTokens < table.pages.size());
+    const size_t index = size_t{table.pages[position / kPageTokens]} * kPageTokens + position % kPageTokens;
+    CHECK(index < groups_[group].slots.size());
+    return groups_[group].slots[index];
   }
 
-  static void check_no_shared_writes(const Batch& batch) {
-    std::multiset<PageId> used;
-    for (const BatchSequence& sequence : batch.sequences) used.insert(sequence.pages.begin(), sequence.pages.end());
-    for (const BatchSequence& sequence : batch.sequences) {
-      const uint32_t last = (sequence.position + sequence.tokens - 1) / kPageTokens;
-      CHECK(last < sequence.pages.size());
-      for (uint32_t j = sequence.position / kPageTokens; j <= last; j++) CHECK(used.count(sequence.pages[j]) == 1);
+  // What the first token of the step sees through the group's window is what group 0 has; the rest may be gone.
+  void check_window(uint32_t group, const BatchSequence& sequence, const Slot& wanted) {
+    if (sequence.position - wanted.position >= groups_[group].window) return;
+    const Slot& slot = slot_of(group, sequence, wanted.position);
+    CHECK(slot.position == wanted.position && slot.token == wanted.token && slot.state == wanted.state);
+  }
+
+  void check_no_shared_writes(const Batch& batch) const {
+    for (size_t g = 0; g < groups_.size(); g++) {
+      std::multiset<PageId> used;
+      for (const BatchSequence& sequence : batch.sequences) {
+        const PageTable& table = sequence.tables[g];
+        used.insert(table.pages.begin() + table.first, table.pages.end());
+      }
+      for (const BatchSequence& sequence : batch.sequences) {
+        const PageTable& table = sequence.tables[g];
+        const uint32_t last = (sequence.position + sequence.tokens - 1) / kPageTokens;
+        CHECK(last < table.pages.size());
+        for (uint32_t j = sequence.position / kPageTokens; j <= last; j++) CHECK(used.count(table.pages[j]) == 1);
+      }
     }
   }
 
@@ -117,7 +144,7 @@ class ToyBackend final : public Backend {
   }
 
   const uint32_t vocab_, max_batch_tokens_;
-  std::vector<Slot> slots_;
+  std::vector<Group> groups_;
 };
 
 }  // namespace ingle

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "kv/window.h"
 
 namespace ingle {
 namespace {
@@ -13,85 +14,180 @@ std::array<int32_t, kPageTokens> page_tokens(std::span<const int32_t> tokens, si
   return result;
 }
 
+// Puts one more reference of the cache on a page that its caller holds.
+void keep(PagePool& pool, PageId page) {
+  CHECK(!pool.cached(page));
+  pool.share(page);
+  pool.set_cached(page, true);
+}
+
+void let_go(PagePool& pool, PageId page) {
+  pool.set_cached(page, false);
+  pool.release(page);
+}
+
+// The caller's reference moves from its own page to the known one with the same contents.
+void exchange(PagePool& pool, PageId& own, PageId known) {
+  if (own == known) return;
+  pool.share(known);
+  pool.release(own);
+  own = known;
+}
+
 }  // namespace
 
-PrefixCache::PrefixCache(PagePool& pool) : pool_(pool), nodes_(pool.size()) {}
+PrefixCache::PrefixCache(std::span<PagePool> pools, std::span<const uint32_t> windows)
+    : pool_(pools[0]), nodes_(pools[0].size()) {
+  CHECK(pools.size() == windows.size() && windows[0] == 0);
+  for (size_t g = 1; g < pools.size(); g++) {
+    CHECK(windows[g] > 0);
+    windowed_.push_back({.pool = &pools[g], .window = windows[g], .pages = {}, .by_use = {}});
+    windowed_.back().pages.resize(nodes_.size());
+  }
+}
 
-template <typename Visit>
-void PrefixCache::walk(std::span<const int32_t> tokens, Visit&& visit) const {
-  PageId node = kRoot;
+std::vector<PageId> PrefixCache::walk(std::span<const int32_t> tokens) const {
+  std::vector<PageId> nodes;
   for (size_t j = 0; j < tokens.size() / kPageTokens; j++) {
-    const auto edge = edges_.find({node, page_tokens(tokens, j)});
-    if (edge == edges_.end()) return;
-    node = edge->second;
-    visit(node);
+    const auto edge = edges_.find({nodes.empty() ? kRoot : nodes.back(), page_tokens(tokens, j)});
+    if (edge == edges_.end()) break;
+    nodes.push_back(edge->second);
   }
+  return nodes;
 }
 
-void PrefixCache::touch(PageId page) {
-  Node& node = nodes_[page];
-  if (node.children == 0) {
-    leaves_.erase({node.last_used, page});
-    leaves_.insert({clock_, page});
+uint32_t PrefixCache::usable(std::span<const PageId> nodes) const {
+  if (windowed_.empty()) return static_cast<uint32_t>(nodes.size());
+  uint32_t result = 0;
+  std::vector<uint32_t> run(windowed_.size(), 0);  // pages without a gap that end here
+  for (uint32_t j = 0; j < nodes.size(); j++) {
+    const uint32_t end = j + 1;
+    bool complete = true;
+    for (size_t i = 0; i < windowed_.size(); i++) {
+      run[i] = windowed_[i].pages[nodes[j]].id == kNoPage ? 0 : run[i] + 1;
+      complete = complete && run[i] >= end - first_visible_page(windowed_[i].window, end * kPageTokens);
+    }
+    if (complete) result = end;
   }
-  node.last_used = clock_;
-}
-
-std::vector<PageId> PrefixCache::match(std::span<const int32_t> tokens) {
-  clock_++;
-  std::vector<PageId> pages;
-  walk(tokens, [&](PageId page) { pages.push_back(page); });
-  for (const PageId page : pages) {
-    pool_.share(page);
-    touch(page);
-  }
-  return pages;
-}
-
-PrefixCache::Peek PrefixCache::peek(std::span<const int32_t> tokens) const {
-  Peek result;
-  walk(tokens, [&](PageId page) {
-    result.pages++;
-    result.idle += pool_.references(page) == 1;
-  });
   return result;
 }
 
-void PrefixCache::insert(std::span<const int32_t> tokens, std::span<PageId> pages) {
+void PrefixCache::touch(PageId node) {
+  Node& n = nodes_[node];
+  if (n.children == 0) {
+    leaves_.erase({n.last_used, node});
+    leaves_.insert({clock_, node});
+  }
+  n.last_used = clock_;
+}
+
+void PrefixCache::touch(Windowed& group, PageId node) {
+  Windowed::Page& page = group.pages[node];
+  group.by_use.erase({page.last_used, node});
+  group.by_use.insert({clock_, node});
+  page.last_used = clock_;
+}
+
+PrefixCache::Peek PrefixCache::peek(std::span<const int32_t> tokens) const {
+  const std::vector<PageId> nodes = walk(tokens);
+  Peek result{.known = static_cast<uint32_t>(nodes.size()), .pages = usable(nodes), .idle = 0};
+  for (uint32_t j = 0; j < result.pages; j++) result.idle += pool_.references(nodes[j]) == 1;
+  return result;
+}
+
+uint32_t PrefixCache::match(std::span<const int32_t> tokens, std::span<PageTable> tables) {
+  CHECK(tables.size() == windowed_.size() + 1);
+  clock_++;
+  std::vector<PageId> nodes = walk(tokens);
+  const uint32_t count = usable(nodes);
+  nodes.resize(count);
+  for (const PageId node : nodes) {
+    pool_.share(node);
+    touch(node);
+  }
+  for (size_t i = 0; i < windowed_.size(); i++) {
+    Windowed& group = windowed_[i];
+    PageTable& table = tables[i + 1];
+    table.first = first_visible_page(group.window, count * kPageTokens);
+    table.pages.assign(count, kNoPage);
+    for (uint32_t j = table.first; j < count; j++) {
+      table.pages[j] = group.pages[nodes[j]].id;
+      group.pool->share(table.pages[j]);
+      touch(group, nodes[j]);
+    }
+  }
+  tables[0] = {.pages = std::move(nodes), .first = 0};
+  return count;
+}
+
+void PrefixCache::insert(std::span<const int32_t> tokens, std::span<PageTable> tables) {
+  CHECK(tables.size() == windowed_.size() + 1);
   clock_++;
   const size_t whole = tokens.size() / kPageTokens;
+  std::vector<PageId>& pages = tables[0].pages;
   CHECK(pages.size() >= whole);
-  PageId parent = kRoot;
-  for (size_t j = 0; j < whole; j++) {
-    const auto [edge, is_new] = edges_.try_emplace({parent, page_tokens(tokens, j)}, pages[j]);
-    if (is_new) {
-      CHECK(!pool_.cached(pages[j]));
-      pool_.share(pages[j]);
-      pool_.set_cached(pages[j], true);
-      nodes_[pages[j]] = {.edge = edge, .children = 0, .last_used = clock_};
-      leaves_.insert({clock_, pages[j]});
-      if (parent != kRoot && nodes_[parent].children++ == 0) leaves_.erase({nodes_[parent].last_used, parent});
-    } else if (edge->second != pages[j]) {
-      pool_.share(edge->second);
-      pool_.release(pages[j]);
-      pages[j] = edge->second;
-    }
-    parent = pages[j];
-    touch(parent);
+  for (size_t j = 0; j < whole; j++) touch(add_node(j == 0 ? kRoot : pages[j - 1], page_tokens(tokens, j), pages[j]));
+  for (size_t i = 0; i < windowed_.size(); i++) {
+    insert_windowed(windowed_[i], std::span(pages).first(whole), static_cast<uint32_t>(tokens.size()), tables[i + 1]);
   }
 }
 
-bool PrefixCache::evict_one() {
+// The node that the tokens lead to from `parent`; where there is none, `page` becomes it.
+PageId PrefixCache::add_node(PageId parent, const PageTokens& tokens, PageId& page) {
+  const auto [edge, is_new] = edges_.try_emplace({parent, tokens}, page);
+  if (!is_new) {
+    exchange(pool_, page, edge->second);
+    return page;
+  }
+  keep(pool_, page);
+  nodes_[page] = {.edge = edge, .children = 0, .last_used = clock_};
+  leaves_.insert({clock_, page});
+  if (parent != kRoot && nodes_[parent].children++ == 0) leaves_.erase({nodes_[parent].last_used, parent});
+  return page;
+}
+
+void PrefixCache::insert_windowed(Windowed& group, std::span<const PageId> nodes, uint32_t tokens, PageTable& table) {
+  if (nodes.empty()) return;
+  CHECK(table.pages.size() >= nodes.size());
+  for (uint32_t j = std::max(first_kept_page(group.window, tokens), table.first); j < nodes.size(); j++) {
+    PageId& known = group.pages[nodes[j]].id;
+    if (known == kNoPage) {
+      known = table.pages[j];
+      keep(*group.pool, known);
+    }
+    exchange(*group.pool, table.pages[j], known);
+    touch(group, nodes[j]);
+  }
+}
+
+void PrefixCache::drop_windowed(Windowed& group, PageId node) {
+  Windowed::Page& page = group.pages[node];
+  if (page.id == kNoPage) return;
+  group.by_use.erase({page.last_used, node});
+  let_go(*group.pool, page.id);
+  page = {};
+}
+
+bool PrefixCache::evict_one(uint32_t group) {
+  if (group > 0) {
+    Windowed& g = windowed_[group - 1];
+    const auto oldest = std::find_if(g.by_use.begin(), g.by_use.end(), [&](const auto& entry) {
+      return g.pool->references(g.pages[entry.second].id) == 1;
+    });
+    if (oldest == g.by_use.end()) return false;
+    drop_windowed(g, oldest->second);
+    return true;
+  }
   const auto leaf = std::find_if(leaves_.begin(), leaves_.end(),
                                  [&](const auto& entry) { return pool_.references(entry.second) == 1; });
   if (leaf == leaves_.end()) return false;
-  const PageId page = leaf->second;
+  const PageId node = leaf->second;
   leaves_.erase(leaf);
-  const PageId parent = nodes_[page].edge->first.first;
-  edges_.erase(nodes_[page].edge);
+  const PageId parent = nodes_[node].edge->first.first;
+  edges_.erase(nodes_[node].edge);
   if (parent != kRoot && --nodes_[parent].children == 0) leaves_.insert({nodes_[parent].last_used, parent});
-  pool_.set_cached(page, false);
-  pool_.release(page);
+  for (Windowed& g : windowed_) drop_windowed(g, node);
+  let_go(pool_, node);
   return true;
 }
 

@@ -1,8 +1,9 @@
 // Which KV pages hold the keys and values of which token prefixes: a radix tree whose edges are whole pages of
-// kPageTokens token ids. Owned by the scheduler, loop thread only. Touches no tensor.
-// Always: a node is one page, the cache holds one reference to it, and whoever holds a node's page got it together with
-// those of all its ancestors. So the pages that nobody else holds are those of whole subtrees, and all of them can be
-// evicted, leaves first.
+// kPageTokens token ids. Owned by KvMemory, loop thread only. Touches no tensor.
+// Always: a node is one page of group 0, the cache holds one reference to it, and whoever holds a node's page got it
+// together with those of all its ancestors. So the pages that nobody else holds are those of whole subtrees, and all of
+// them can be evicted, leaves first. A node may have a page of each windowed group besides: those come and go one by
+// one, and a prefix is a hit only where all the pages are left that the token after it sees.
 #pragma once
 
 #include <array>
@@ -20,47 +21,68 @@ namespace ingle {
 
 class PrefixCache {
  public:
-  // The pool must outlive the cache.
-  explicit PrefixCache(PagePool& pool);
+  // pools[g] is group g's, with the window windows[g]; windows[0] is 0. The pools must outlive the cache.
+  PrefixCache(std::span<PagePool> pools, std::span<const uint32_t> windows);
 
-  // The pages of the longest known prefix of `tokens`, whole pages only, each with one reference for the caller.
-  std::vector<PageId> match(std::span<const int32_t> tokens);
-  // How many pages match() would give, and how many of them nobody but the cache holds now.
+  // What is known of a prefix, in whole pages.
   struct Peek {
-    uint32_t pages = 0;
-    uint32_t idle = 0;
+    uint32_t known = 0;  // pages of group 0
+    uint32_t pages = 0;  // of these, up to the last boundary with all that its windows need: what match() gives
+    uint32_t idle = 0;   // of `pages`, those of group 0 that nobody but the cache holds now
   };
   Peek peek(std::span<const int32_t> tokens) const;
+  // Fills the tables [group] with the pages of the longest hit, each with one reference for the caller. Returns how
+  // many pages of tokens they hold.
+  uint32_t match(std::span<const int32_t> tokens, std::span<PageTable> tables);
 
-  // Makes whole pages known: pages[j] holds tokens [32 j, 32 j + 32), and its contents never change again. Where the
-  // same prefix is known already by another page, the caller's reference moves to that one and pages[j] is overwritten.
-  // Pages beyond the last whole one are left alone.
-  void insert(std::span<const int32_t> tokens, std::span<PageId> pages);
+  // Makes the whole pages of `tokens` known, of windowed groups those from first_kept_page() on, as far as the tables
+  // still have them. Their contents never change again. Where the same prefix is known already by another page, the
+  // caller's reference moves to that one and the table's entry is overwritten.
+  void insert(std::span<const int32_t> tokens, std::span<PageTable> tables);
 
-  // Lets go of the least recently used leaf that nobody else holds, so that its page is free. False if there is none.
-  bool evict_one();
+  // Lets go of the group's least recently used page that nobody else holds, so that it is free; in group 0 it is a
+  // leaf's, and takes the leaf's other pages with it. False if there is none.
+  bool evict_one(uint32_t group);
 
-  uint32_t size() const { return static_cast<uint32_t>(edges_.size()); }  // pages
+  uint32_t size() const { return static_cast<uint32_t>(edges_.size()); }  // pages of group 0
 
  private:
-  static constexpr PageId kRoot = UINT32_MAX;
+  static constexpr PageId kRoot = kNoPage;
   using PageTokens = std::array<int32_t, kPageTokens>;
-  using Edge = std::pair<PageId, PageTokens>;  // from which node, by which tokens
+  using Edge = std::pair<PageId, PageTokens>;           // from which node, by which tokens
+  using ByUse = std::set<std::pair<uint64_t, PageId>>;  // nodes by last use
   struct Node {
     std::map<Edge, PageId>::iterator edge;  // that leads here
     uint32_t children = 0;
     uint64_t last_used = 0;
   };
+  // The pages of one windowed group, by node.
+  struct Windowed {
+    PagePool* pool = nullptr;
+    uint32_t window = 0;
+    struct Page {
+      PageId id = kNoPage;
+      uint64_t last_used = 0;
+    };
+    std::vector<Page> pages;
+    ByUse by_use;  // the nodes that have a page
+  };
 
-  // Calls visit(node) along the longest known prefix.
-  template <typename Visit>
-  void walk(std::span<const int32_t> tokens, Visit&& visit) const;
-  void touch(PageId page);
+  // The nodes of the longest known prefix.
+  std::vector<PageId> walk(std::span<const int32_t> tokens) const;
+  // How many of these nodes are a hit.
+  uint32_t usable(std::span<const PageId> nodes) const;
+  PageId add_node(PageId parent, const PageTokens& tokens, PageId& page);
+  void touch(PageId node);
+  void touch(Windowed& group, PageId node);
+  void insert_windowed(Windowed& group, std::span<const PageId> nodes, uint32_t tokens, PageTable& table);
+  void drop_windowed(Windowed& group, PageId node);
 
-  PagePool& pool_;
+  PagePool& pool_;  // group 0's
   std::map<Edge, PageId> edges_;
-  std::vector<Node> nodes_;                       // by page; those of cached pages are valid
-  std::set<std::pair<uint64_t, PageId>> leaves_;  // by last use
+  std::vector<Node> nodes_;  // by page of group 0; those of cached pages are valid
+  ByUse leaves_;
+  std::vector<Windowed> windowed_;  // of groups 1, 2, ...
   uint64_t clock_ = 0;
 };
 

@@ -29,6 +29,30 @@ void release(PagePool& pool, const std::vector<PageId>& pages) {
   for (const PageId page : pages) pool.release(page);
 }
 
+// A cache without windowed groups.
+class FullCache {
+ public:
+  explicit FullCache(PagePool& pool) : cache_({&pool, 1}, kWindows) {}
+  std::vector<PageId> match(const Tokens& tokens) {
+    PageTable table;
+    const uint32_t pages = cache_.match(tokens, {&table, 1});
+    EXPECT_EQ(pages, table.pages.size());
+    return table.pages;
+  }
+  void insert(const Tokens& tokens, std::vector<PageId>& pages) {
+    PageTable table{.pages = pages, .first = 0};
+    cache_.insert(tokens, {&table, 1});
+    pages = table.pages;
+  }
+  PrefixCache::Peek peek(const Tokens& tokens) const { return cache_.peek(tokens); }
+  bool evict_one() { return cache_.evict_one(0); }
+  uint32_t size() const { return cache_.size(); }
+
+ private:
+  static constexpr uint32_t kWindows[] = {0};
+  PrefixCache cache_;
+};
+
 TEST(PagePool, HandsOutTheLowestFreePage) {
   PagePool pool(5);
   EXPECT_EQ(acquire(pool, 5), (std::vector<PageId>{0, 1, 2, 3, 4}));
@@ -57,7 +81,7 @@ TEST(PagePoolDeathTest, RefusesToReleaseAFreePage) {
 
 TEST(PrefixCache, FindsWholePagesOfTheLongestKnownPrefix) {
   PagePool pool(8);
-  PrefixCache cache(pool);
+  FullCache cache(pool);
   std::vector<PageId> pages = acquire(pool, 4);
   const Tokens tokens = range(0, 3 * kPageTokens + 5);
   cache.insert(tokens, pages);
@@ -77,7 +101,7 @@ TEST(PrefixCache, FindsWholePagesOfTheLongestKnownPrefix) {
 
 TEST(PrefixCache, TheSameTokensAfterAnotherPrefixAreAnotherPage) {
   PagePool pool(8);
-  PrefixCache cache(pool);
+  FullCache cache(pool);
   Tokens a = range(0, kPageTokens), b = range(100, kPageTokens);
   const Tokens tail = range(200, kPageTokens);
   a.insert(a.end(), tail.begin(), tail.end());
@@ -91,7 +115,7 @@ TEST(PrefixCache, TheSameTokensAfterAnotherPrefixAreAnotherPage) {
 
 TEST(PrefixCache, MovesAnotherHolderOfTheSamePrefixToTheKnownPages) {
   PagePool pool(8);
-  PrefixCache cache(pool);
+  FullCache cache(pool);
   const Tokens tokens = range(0, 2 * kPageTokens);
   std::vector<PageId> first = acquire(pool, 2), second = acquire(pool, 3);
   cache.insert(tokens, first);
@@ -103,7 +127,7 @@ TEST(PrefixCache, MovesAnotherHolderOfTheSamePrefixToTheKnownPages) {
 
 TEST(PrefixCache, EvictsTheLeastRecentlyUsedLeafThatNobodyHolds) {
   PagePool pool(8);
-  PrefixCache cache(pool);
+  FullCache cache(pool);
   const Tokens a = range(0, 2 * kPageTokens), b = range(500, kPageTokens), c = range(900, kPageTokens);
   std::vector<PageId> pages_a = acquire(pool, 2), pages_b = acquire(pool, 1), pages_c = acquire(pool, 1);
   cache.insert(a, pages_a);
@@ -130,7 +154,7 @@ TEST(PrefixCache, AgreesWithAMapOfPrefixes) {
   std::minstd_rand random(7);
   constexpr uint32_t kPages = 40;
   PagePool pool(kPages);
-  PrefixCache cache(pool);
+  FullCache cache(pool);
   std::map<Tokens, PageId> known;  // prefix of whole pages -> page of its last part
   std::vector<std::vector<PageId>> held;
   for (int round = 0; round < 20000; round++) {

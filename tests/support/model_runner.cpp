@@ -4,7 +4,7 @@
 #include <cstring>
 #include <stdexcept>
 
-#include "base/checked.h"
+#include "kv/window.h"
 
 namespace ingle::test {
 namespace {
@@ -21,24 +21,51 @@ T take(Result<T> result) {
 // One sequence's progress through its tokens.
 struct Run {
   std::vector<int32_t> tokens;
-  std::vector<PageId> pages;
+  std::vector<PageTable> tables;  // by layer group
+  uint32_t shared_pages = 0;      // at the start, another run's
   uint32_t done = 0;
   uint32_t chunk = 1;
 
   uint32_t next() const { return std::min<uint32_t>(chunk, static_cast<uint32_t>(tokens.size()) - done); }
 };
 
-void give_pages(Run& run, PageId& next_page, size_t shared_pages, const std::vector<PageId>& prefix) {
-  run.pages.assign(prefix.begin(), prefix.begin() + static_cast<std::ptrdiff_t>(shared_pages));
-  // Descending ids, so that a page's number is never its place in the sequence.
-  const size_t own = ceil_div<size_t>(run.tokens.size(), kPageTokens) - shared_pages;
-  for (size_t i = 0; i < own; i++) run.pages.push_back(static_cast<PageId>(next_page + own - 1 - i));
-  next_page += static_cast<PageId>(own);
-  run.done = static_cast<uint32_t>(shared_pages) * kPageTokens;
+// The pages of each group that no run holds; the last is taken first.
+struct Pools {
+  explicit Pools(const std::vector<KvGroup>& layer_groups) : groups(layer_groups), free(layer_groups.size()) {
+    for (std::vector<PageId>& pages : free) {
+      for (PageId page = 0; page < kPages; page++) pages.push_back(page);
+    }
+  }
+
+  const std::vector<KvGroup>& groups;
+  std::vector<std::vector<PageId>> free;
+};
+
+void share_prefix(Run& run, const Run& prefix) {
+  run.shared_pages = prefix.done / kPageTokens;
+  run.done = prefix.done;
+  run.tables = prefix.tables;
+}
+
+// Before a step: the pages of its `count` tokens; those that a window has left behind are somebody's next ones.
+void give_pages(Run& run, uint32_t count, Pools& pools) {
+  run.tables.resize(pools.groups.size());
+  for (size_t g = 0; g < run.tables.size(); g++) {
+    PageTable& table = run.tables[g];
+    for (const uint32_t end = first_visible_page(pools.groups[g].window, run.done); table.first < end; table.first++) {
+      if (table.first >= run.shared_pages) pools.free[g].push_back(table.pages[table.first]);
+      table.pages[table.first] = kNoPage;
+    }
+    while (table.pages.size() < pages_for(run.done + count)) {
+      if (pools.free[g].empty()) throw std::runtime_error("the run needs more pages than the test's backends have");
+      table.pages.push_back(pools.free[g].back());
+      pools.free[g].pop_back();
+    }
+  }
 }
 
 // Steps all runs until they are done; collects the logits of runs[0].
-std::vector<float> step_all(Backend& backend, std::vector<Run>& runs, uint32_t vocab) {
+std::vector<float> step_all(Backend& backend, std::vector<Run>& runs, Pools& pools, uint32_t vocab) {
   std::vector<float> result;
   while (runs[0].done < runs[0].tokens.size()) {
     Batch batch;
@@ -48,7 +75,8 @@ std::vector<float> step_all(Backend& backend, std::vector<Run>& runs, uint32_t v
       const uint32_t count = run.next();
       if (count == 0) continue;
       const auto first = static_cast<uint32_t>(batch.tokens.size());
-      batch.sequences.push_back({first, count, run.done, run.pages});
+      give_pages(run, count, pools);
+      batch.sequences.push_back({first, count, run.done, run.tables});
       const auto begin = run.tokens.begin() + run.done;
       batch.tokens.insert(batch.tokens.end(), begin, begin + count);
       for (uint32_t t = 0; t < count && i == 0; t++) batch.output_rows.push_back(first + t);
@@ -73,7 +101,7 @@ Backend& ModelRunner::backend(const RunSettings& settings) {
   options.threads = settings.threads;
   options.isa = settings.isa;
   options.kv_type = settings.kv_type;
-  options.pages = kPages;
+  options.pages.assign(kv_groups(model_->graph, settings.kv_type).size(), kPages);
   options.max_batch_tokens = kMaxBatchTokens;
   if (!settings.fuse) {
     options.dump_ops = "no op has this name";
@@ -93,22 +121,16 @@ std::vector<float> ModelRunner::logits(const std::vector<int32_t>& tokens, const
     companion.chunk = 3 + 5 * i;
     runs.push_back(std::move(companion));
   }
-  PageId pages = 0;
-  Run prefix;
+  const std::vector<KvGroup> groups = kv_groups(model_->graph, settings.kv_type);
+  Pools pools(groups);
   if (settings.shared_prefix > 0) {
-    prefix.tokens.assign(tokens.begin(), tokens.begin() + settings.shared_prefix);
-    prefix.chunk = 5;
-    give_pages(prefix, pages, 0, {});
+    std::vector<Run> prefix(1);
+    prefix[0].tokens.assign(tokens.begin(), tokens.begin() + settings.shared_prefix);
+    prefix[0].chunk = 5;
+    step_all(backend(settings), prefix, pools, vocab());
+    share_prefix(runs[0], prefix[0]);
   }
-  for (Run& run : runs) {
-    give_pages(run, pages, &run == &runs[0] ? settings.shared_prefix / kPageTokens : 0, prefix.pages);
-  }
-  if (pages > kPages) throw std::runtime_error("the run needs more pages than the test's backends have");
-  if (settings.shared_prefix > 0) {
-    std::vector<Run> first{std::move(prefix)};
-    step_all(backend(settings), first, vocab());
-  }
-  return step_all(backend(settings), runs, vocab());
+  return step_all(backend(settings), runs, pools, vocab());
 }
 
 uint64_t digest(const std::vector<float>& values) {

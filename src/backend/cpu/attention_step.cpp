@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/checked.h"
+#include "kv/window.h"
 
 namespace ingle::cpu {
 namespace {
@@ -76,8 +77,7 @@ void AttentionRunner::prepare(const Batch& batch, const AttentionSpec& spec) {
                     .first_head = kv_head * group + head,
                     .heads = std::min(heads_per_tile, group - head),
                     .first_task = tasks};
-          const uint32_t begin = spec.window > 0 && tile.position >= spec.window ? tile.position - spec.window + 1 : 0;
-          tile.first_piece = begin / kPieceTokens;
+          tile.first_piece = first_visible_page(spec.window, tile.position) / kPagesPerPiece;
           tile.pieces = (tile.position + tokens - 1) / kPieceTokens + 1 - tile.first_piece;
           tasks += tile.pieces;
           split_rows += size_t{tile.pieces} * tile.queries();
@@ -110,11 +110,14 @@ void AttentionRunner::run(const AttentionCall& call, std::atomic<uint32_t>& coun
 AttentionRunner::TileCall AttentionRunner::describe(const AttentionCall& call, const Tile& tile, ThreadScratch& scratch,
                                                     uint32_t first_piece, uint32_t pieces) const {
   const AttentionSpec& spec = *call.spec;
-  const BatchSequence& sequence = batch_->sequences[tile.sequence];
+  const PageTable& table = batch_->sequences[tile.sequence].tables[call.group];
   const uint32_t last_page = (tile.position + tile.tokens - 1) / kPageTokens;
   const uint32_t end_page = std::min((first_piece + pieces) * kPagesPerPiece, last_page + 1);
-  for (uint32_t page = first_piece * kPagesPerPiece; page < end_page; page++) {
-    scratch.pages[page] = call.layer_pages + size_t{sequence.pages[page]} * call.layout.page_bytes();
+  // Pieces begin before the window does; there the kernel reads nothing.
+  const uint32_t first_page = std::max(first_piece * kPagesPerPiece, first_visible_page(spec.window, tile.position));
+  for (uint32_t page = first_page; page < end_page; page++) {
+    CHECK(table.pages[page] != kNoPage);
+    scratch.pages[page] = call.layer_pages + size_t{table.pages[page]} * call.layout.page_bytes();
   }
   TileCall result;
   for (uint32_t t = 0; t < tile.tokens; t++) {

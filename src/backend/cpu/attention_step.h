@@ -18,6 +18,7 @@ namespace ingle::cpu {
 // One layer's query rows, pages and result rows.
 struct AttentionCall {
   const AttentionSpec* spec = nullptr;
+  uint32_t group = 0;  // whose page tables
   KvLayout layout;
   const std::byte* layer_pages = nullptr;  // page id p lies at layer_pages + p * page_bytes
   const float* q = nullptr;                // [tokens][heads * head_dim], q_stride floats apart

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <optional>
 #include <utility>
 
 #include "backend/backend.h"
@@ -32,8 +33,6 @@ class CpuBackend final : public Backend {
   static Result<std::unique_ptr<Backend>> make(const Graph& graph, const BackendOptions& options);
 
   void execute(const Batch& batch, const LogitsSink& sink) override;
-  void copy_page(PageId from, PageId to) override;
-  size_t page_bytes() const override { return page_bytes_; }
   std::string description() const override {
     return fmt::format("cpu {}, {} thread{}", table_.name, pool_.size(), pool_.size() == 1 ? "" : "s");
   }
@@ -43,7 +42,7 @@ class CpuBackend final : public Backend {
       : table_(table), options_(options), pool_(options.threads) {}
 
   Status allocate_buffers();
-  Status allocate_kv(const Graph& graph);
+  Status allocate_kv();
   Status create_attention(const Graph& graph);
 
   void locate_tokens(const Batch& batch);
@@ -63,7 +62,7 @@ class CpuBackend final : public Backend {
     return reinterpret_cast<float*>(buffers_[buffer] + index * plan_.buffers[buffer].row_bytes);
   }
   std::byte* kv_page(uint32_t layer, PageId page) {
-    return kv_layers_[layer] + page * plan_.layers[layer].page_bytes();
+    return kv_layers_[layer] + page * plan_.layers[layer].layout.page_bytes();
   }
 
   const KernelTable& table_;
@@ -79,12 +78,11 @@ class CpuBackend final : public Backend {
   std::vector<size_t> rope_offsets_;
   std::vector<std::pair<AttentionSpec, AttentionRunner>> attention_;  // one per kind of layer
   std::vector<Counter> body_counters_, head_counters_;
-  size_t page_bytes_ = 0;
 
   // Of the batch being run.
   const Batch* batch_ = nullptr;
-  std::vector<uint32_t> positions_;  // per token
-  std::vector<PageId> pages_;        // per token: the page that holds it
+  std::vector<uint32_t> positions_;         // per token
+  std::vector<std::vector<PageId>> pages_;  // per layer group and token: the page that holds it
 };
 
 bool same_kind(const AttentionSpec& a, const AttentionSpec& b) {
@@ -99,12 +97,14 @@ Result<std::unique_ptr<Backend>> CpuBackend::make(const Graph& graph, const Back
     return Error{ErrorCode::kInvalidArgument, fmt::format("this CPU has no instruction set \"{}\"", options.isa),
                  fmt::format("it runs: {}", fmt::join(names, ", "))};
   }
-  CHECK(options.threads >= 1 && options.max_batch_tokens >= 1 && options.pages >= 1);
+  CHECK(options.threads >= 1 && options.max_batch_tokens >= 1);
   std::unique_ptr<CpuBackend> backend(new CpuBackend(*table, options));
   ASSIGN_OR_RETURN(backend->weights_, PackedWeights::pack(graph, *table, backend->pool_, options.on_progress));
+  CHECK(options.pages.size() == kv_groups(graph, options.kv_type).size());
+  backend->pages_.resize(options.pages.size());
   backend->plan_ = make_plan(graph, backend->weights_, options.kv_type, options.dump_ops.empty());
   RETURN_IF_ERROR(backend->allocate_buffers());
-  RETURN_IF_ERROR(backend->allocate_kv(graph));
+  RETURN_IF_ERROR(backend->allocate_kv());
   RETURN_IF_ERROR(backend->create_attention(graph));
   return std::unique_ptr<Backend>(std::move(backend));
 }
@@ -132,20 +132,24 @@ Status CpuBackend::allocate_buffers() {
   body_counters_ = std::vector<Counter>(plan_.body.size());
   head_counters_ = std::vector<Counter>(plan_.head.size());
   positions_.reserve(options_.max_batch_tokens);
-  pages_.reserve(options_.max_batch_tokens);
+  for (std::vector<PageId>& pages : pages_) pages.reserve(options_.max_batch_tokens);
   return {};
 }
 
-Status CpuBackend::allocate_kv(const Graph& graph) {
-  page_bytes_ = kv_page_bytes(graph, options_.kv_type);
-  const auto total = checked_mul(page_bytes_, options_.pages);
-  if (!total) return Error{ErrorCode::kInvalidArgument, "the KV pool's size overflows", "ask for a shorter context"};
-  ASSIGN_OR_RETURN(kv_memory_, AnonymousMemory::allocate(*total, true));
-  std::byte* next = kv_memory_.data();
-  for (const KvLayout& layout : plan_.layers) {
-    kv_layers_.push_back(next);
-    next += layout.page_bytes() * options_.pages;
+Status CpuBackend::allocate_kv() {
+  const auto too_long = [] {
+    return Error{ErrorCode::kInvalidArgument, "the KV pools' size overflows", "ask for a shorter context"};
+  };
+  std::vector<uint64_t> offsets;
+  std::optional<uint64_t> total = 0;
+  for (const KvLayer& layer : plan_.layers) {
+    offsets.push_back(*total);
+    const auto bytes = checked_mul(layer.layout.page_bytes(), options_.pages[layer.group]);
+    if (bytes) total = checked_add(*total, *bytes);
+    if (!bytes || !total) return too_long();
   }
+  ASSIGN_OR_RETURN(kv_memory_, AnonymousMemory::allocate(*total, true));
+  for (const uint64_t offset : offsets) kv_layers_.push_back(kv_memory_.data() + offset);
   return {};
 }
 
@@ -155,32 +159,27 @@ Status CpuBackend::create_attention(const Graph& graph) {
     const auto known = std::find_if(attention_.begin(), attention_.end(),
                                     [&](const auto& entry) { return same_kind(entry.first, op.attention); });
     if (known != attention_.end()) continue;
-    ASSIGN_OR_RETURN(AttentionRunner runner,
-                     AttentionRunner::create(table_, graph, pool_.size(), options_.max_batch_tokens, options_.pages));
+    ASSIGN_OR_RETURN(AttentionRunner runner, AttentionRunner::create(table_, graph, pool_.size(),
+                                                                     options_.max_batch_tokens, options_.pages[0]));
     attention_.emplace_back(op.attention, std::move(runner));
   }
   return {};
 }
 
-void CpuBackend::copy_page(PageId from, PageId to) {
-  CHECK(from < options_.pages && to < options_.pages);
-  for (uint32_t layer = 0; layer < plan_.layers.size(); layer++) {
-    std::copy_n(kv_page(layer, from), plan_.layers[layer].page_bytes(), kv_page(layer, to));
-  }
-}
-
 void CpuBackend::locate_tokens(const Batch& batch) {
   CHECK(!batch.tokens.empty() && batch.tokens.size() <= options_.max_batch_tokens);
   positions_.clear();
-  pages_.clear();
+  for (std::vector<PageId>& pages : pages_) pages.clear();
   for (const BatchSequence& sequence : batch.sequences) {
-    CHECK(sequence.first_token == positions_.size());
+    CHECK(sequence.first_token == positions_.size() && sequence.tables.size() == pages_.size());
     for (uint32_t i = 0; i < sequence.tokens; i++) {
-      const uint32_t position = sequence.position + i;
-      CHECK(position / kPageTokens < sequence.pages.size());
+      const uint32_t position = sequence.position + i, page = position / kPageTokens;
       positions_.push_back(position);
-      pages_.push_back(sequence.pages[position / kPageTokens]);
-      CHECK(pages_.back() < options_.pages);
+      for (size_t g = 0; g < pages_.size(); g++) {
+        CHECK(page < sequence.tables[g].pages.size());
+        pages_[g].push_back(sequence.tables[g].pages[page]);
+        CHECK(pages_[g].back() < options_.pages[g]);
+      }
     }
   }
   CHECK(positions_.size() == batch.tokens.size());
@@ -279,7 +278,9 @@ void CpuBackend::run_row_op(const RowOp& r, uint32_t index, uint32_t first_outpu
                          op->group, plan_.ropes[r.rope].pairs(), op->rope.interleaved, out);
     case RowKind::kStoreKv: {
       const uint32_t layer = op->attention.layer;
-      return table_.kv_store(plan_.layers[layer], kv_page(layer, pages_[index]), positions_[index] % kPageTokens, a, b);
+      const KvLayer& kv = plan_.layers[layer];
+      std::byte* page = kv_page(layer, pages_[kv.group][index]);
+      return table_.kv_store(kv.layout, page, positions_[index] % kPageTokens, a, b);
     }
     case RowKind::kAdd:
       return table_.add(a, b, r.width, out);
@@ -332,7 +333,8 @@ void CpuBackend::run_attention(const Step& step, Counter& counter, uint32_t thre
   const auto entry = std::find_if(attention_.begin(), attention_.end(),
                                   [&](const auto& known) { return same_kind(known.first, spec); });
   const AttentionCall call{.spec = &spec,
-                           .layout = plan_.layers[spec.layer],
+                           .group = plan_.layers[spec.layer].group,
+                           .layout = plan_.layers[spec.layer].layout,
                            .layer_pages = kv_layers_[spec.layer],
                            .q = row(step.in, 0),
                            .q_stride = plan_.buffers[step.in].row_bytes / sizeof(float),
@@ -363,13 +365,15 @@ void CpuBackend::dump(const Step& step, uint32_t rows) const {
 }  // namespace
 }  // namespace cpu
 
-size_t kv_page_bytes(const Graph& graph, KvType type) {
-  size_t bytes = 0;
+std::vector<KvGroup> kv_groups(const Graph& graph, KvType type) {
+  std::vector<KvGroup> groups = {KvGroup{}};
   for (const Op& op : graph.ops()) {
     if (op.kind != OpKind::kStoreKv) continue;
-    bytes += cpu::KvLayout{type, op.attention.kv_heads, op.attention.head_dim}.page_bytes();
+    const uint32_t group = cpu::kv_group_of(groups, op.attention.window);
+    if (group == groups.size()) groups.push_back({.window = op.attention.window, .page_bytes = 0});
+    groups[group].page_bytes += cpu::KvLayout{type, op.attention.kv_heads, op.attention.head_dim}.page_bytes();
   }
-  return bytes;
+  return groups;
 }
 
 Result<std::unique_ptr<Backend>> make_cpu_backend(const Graph& graph, const BackendOptions& options) {

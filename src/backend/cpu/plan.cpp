@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "backend/backend.h"
 #include "base/check.h"
 #include "base/checked.h"
 
@@ -15,7 +16,7 @@ constexpr size_t kRowAlignment = kGroupRows * sizeof(float);
 class Planner {
  public:
   Planner(const Graph& graph, const PackedWeights& weights, KvType kv_type, bool fuse)
-      : graph_(graph), weights_(weights), kv_type_(kv_type), fuse_(fuse) {}
+      : graph_(graph), weights_(weights), kv_type_(kv_type), groups_(kv_groups(graph, kv_type)), fuse_(fuse) {}
 
   Plan run() {
     find_last_readers();
@@ -158,7 +159,8 @@ class Planner {
     if (op.kind == OpKind::kRmsNorm) row.vector = weights_.vector(op.weight);
     if (op.kind == OpKind::kRope) row.rope = rope_index(op.rope);
     if (op.kind == OpKind::kStoreKv) {
-      plan_.layers[op.attention.layer] = {kv_type_, op.attention.kv_heads, op.attention.head_dim};
+      plan_.layers[op.attention.layer] = {.layout = {kv_type_, op.attention.kv_heads, op.attention.head_dim},
+                                          .group = kv_group_of(groups_, op.attention.window)};
     } else {
       row.out = define(op.out);
     }
@@ -222,6 +224,7 @@ class Planner {
   const Graph& graph_;
   const PackedWeights& weights_;
   const KvType kv_type_;
+  const std::vector<KvGroup> groups_;
   const bool fuse_;
   Plan plan_;
   bool in_head_ = false;
@@ -234,6 +237,11 @@ class Planner {
 };
 
 }  // namespace
+
+uint32_t kv_group_of(std::span<const KvGroup> groups, uint32_t window) {
+  const auto same = std::find_if(groups.begin(), groups.end(), [&](const KvGroup& g) { return g.window == window; });
+  return static_cast<uint32_t>(same - groups.begin());
+}
 
 Plan make_plan(const Graph& graph, const PackedWeights& weights, KvType kv_type, bool fuse) {
   return Planner(graph, weights, kv_type, fuse).run();

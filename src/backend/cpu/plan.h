@@ -5,12 +5,14 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "backend/cpu/kernels/kernels.h"
 #include "backend/cpu/packed_weights.h"
 #include "backend/cpu/rope_table.h"
 #include "graph/graph.h"
+#include "kv/kv_types.h"
 
 namespace ingle::cpu {
 
@@ -69,15 +71,24 @@ struct BufferSpec {
   bool head = false;  // kHeadRows rows instead of max_batch_tokens
 };
 
+// Where a layer's keys and values lie.
+struct KvLayer {
+  KvLayout layout;
+  uint32_t group = 0;  // of kv_groups()
+};
+
 struct Plan {
   std::vector<Step> body;  // for all tokens of the batch
   std::vector<Step> head;  // from select_outputs on: for blocks of up to kHeadRows wanted rows
   std::vector<BufferSpec> buffers;
   std::vector<RopeTable> ropes;
-  std::vector<KvLayout> layers;  // KV layout of each layer
+  std::vector<KvLayer> layers;
   uint32_t logits = kNoBuffer;
   uint32_t max_matmul_cols = 0;
 };
+
+// The group of the layers with this window; as many as there are if none has it.
+uint32_t kv_group_of(std::span<const KvGroup> groups, uint32_t window);
 
 // fuse = false keeps every op's output in a buffer and a step of its own, for --dump-ops; the bits are the same.
 Plan make_plan(const Graph& graph, const PackedWeights& weights, KvType kv_type, bool fuse);
