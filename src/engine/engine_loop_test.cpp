@@ -311,6 +311,7 @@ TEST(EngineLoop, TheEndOfTheEngineEndsItsStreams) {
   std::vector<std::unique_ptr<TokenStream>> streams;
   {
     World world({.vocab = kVocab, .context = 1024, .scheduler = {.pages = 64, .max_sequences = 2}});
+    world.on_step = [] { std::this_thread::sleep_for(std::chrono::milliseconds(1)); };  // lest an answer be done first
     for (TokenId i = 0; i < 8; i++) {
       Request request = greedy(Tokens(500, i), 0);
       request.ignore_eos = true;
@@ -377,7 +378,10 @@ TEST(EngineLoop, EveryAnswerIsThatOfTheRequestAlone) {
   }
   for (const uint32_t chunk : {1u, 7u, 512u}) {
     World world(
-        {.vocab = kVocab, .context = 256, .scheduler = {.pages = 40, .prefill_chunk = chunk, .max_sequences = 24}});
+        {.vocab = kVocab,
+         .context = 256,
+         .scheduler = {
+             .pages = 40, .windows = {{.window = 50, .pages = 30}}, .prefill_chunk = chunk, .max_sequences = 24}});
     std::atomic<uint32_t> finished{0}, cancelled{0};
     std::vector<std::thread> threads;
     for (uint32_t thread = 0; thread < kThreads; thread++) {

@@ -2,12 +2,12 @@
 
 #include <gtest/gtest.h>
 
-#include "kv/kv_types.h"
+#include "kv/window.h"
 
 namespace ingle {
 namespace {
 
-constexpr uint64_t kMib = uint64_t{1} << 20, kGib = uint64_t{1} << 30;
+constexpr uint64_t kKib = uint64_t{1} << 10, kMib = uint64_t{1} << 20, kGib = uint64_t{1} << 30;
 
 KvPlan plan(const KvPlanRequest& request) {
   const Result<KvPlan> result = plan_kv(request);
@@ -76,6 +76,51 @@ TEST(KvPlan, APoolThatWasAskedFor) {
   EXPECT_EQ(plan(request).pages[0], 50u);
   request.wanted_kv_bytes = kMib;
   EXPECT_FALSE(plan_kv(request).ok());
+}
+
+// Gemma 3 270M: 3 full layers and 15 with a window of 512, 32 KiB a page and layer.
+TEST(KvPlan, WindowedLayersTakeTheirWindowsAlone) {
+  KvPlanRequest request = {.groups = {{.page_bytes = 3 * 32 * kKib}, {.window = 512, .page_bytes = 15 * 32 * kKib}},
+                           .trained_context = 32768,
+                           .free_bytes = 64 * kGib};
+  KvPlan p = plan(request);
+  EXPECT_EQ(p.context, 32768u);
+  // A context; an eighth of it for the prefix cache, and a slice of prompt.
+  EXPECT_EQ(p.pages, (std::vector<uint32_t>{1024, 128 + 16}));
+  EXPECT_EQ(p.bytes, 1024 * 3 * 32 * kKib + 144 * 15 * 32 * kKib);
+  EXPECT_LT(p.bytes, 1024 * 18 * 32 * kKib * 3 / 10);
+  request.max_sequences = 32;
+  p = plan(request);
+  EXPECT_EQ(p.pages, (std::vector<uint32_t>{2048, 32 * 18 + 16}));
+  // A short context does not fill its window.
+  request.max_sequences = 1;
+  request.wanted_context = 300;
+  EXPECT_EQ(plan(request).pages, (std::vector<uint32_t>{10, 10}));
+  // What is refused or cut goes by all pools.
+  request.wanted_context = 0;
+  request.free_bytes = 200 * kMib;
+  p = plan(request);
+  EXPECT_LE(p.bytes, 100 * kMib);
+  EXPECT_GT(p.context, 16384u);
+  request.wanted_context = 32768;
+  request.free_bytes = 100 * kMib;
+  EXPECT_FALSE(plan_kv(request).ok());
+}
+
+TEST(KvPlan, EveryPoolHoldsOneSequence) {
+  for (const uint32_t window : {1u, 33u, 512u, 4096u, 100000u, UINT32_MAX}) {
+    for (const uint32_t context : {1u, 100u, 2048u, 50000u}) {
+      for (const uint32_t sequences : {1u, 7u}) {
+        const KvPlan p = plan({.groups = {{.page_bytes = 0}, {.window = window, .page_bytes = 3}},
+                               .prefill_chunk = 1,
+                               .wanted_context = context,
+                               .max_sequences = sequences});
+        EXPECT_GE(p.pages[0] * kPageTokens, context);
+        EXPECT_GE(p.pages[1], std::min(p.pages[0], resting_pages(window)));
+        EXPECT_LE(p.pages[1], p.pages[0]);
+      }
+    }
+  }
 }
 
 TEST(KvPlan, AbsurdNumbers) {

@@ -69,10 +69,7 @@ bool Scheduler::try_admit(Sequence* sequence) {
   const PrefixCache::Peek known = kv_.peek(cacheable);
   if (!has_room(*sequence, known)) return false;
   sequence->computed = kv_.begin(cacheable, sequence->tables);
-  if (!kv_.cover(sequence->tables, sequence->length(), sequence->computed + 1)) {
-    release(sequence);
-    return false;
-  }
+  CHECK(kv_.cover(sequence->tables, sequence->length(), sequence->computed + 1));
   sequence->parting = known.known * kPageTokens;
   if (!sequence->admitted) sequence->cached_tokens = sequence->computed;
   sequence->admitted = true;

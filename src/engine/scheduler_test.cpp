@@ -286,6 +286,54 @@ TEST(Scheduler, DeliversEveryPromptPositionOnceDespitePreemption) {
   EXPECT_GT(world.scheduler.preemptions(), 0u);
 }
 
+// A sequence of many windows that is preempted over and over, one that is a hit deep in it, one that finds the windows
+// gone where the prompts part, and the next of its kind, that finds them again.
+TEST(Scheduler, WindowsMoveOn) {
+  const std::vector<WindowPool> windows = {{.window = 40, .pages = 12}};
+  World world({.pages = 64, .windows = windows, .prefill_chunk = 64, .max_sequences = 4});
+  const PagePool& pool = world.scheduler.kv().pool(1);
+  Tokens prompt(1000, 1);
+  for (size_t i = 0; i < prompt.size(); i += 7) prompt[i] = 2;
+  world.submit(prompt, 1200);
+  ASSERT_TRUE(world.step());
+  while (world.finished == 0) {
+    EXPECT_EQ(world.scheduler.kv().pool(0).free(), 64 - world.active[0].sequence->tables[0].pages.size());
+    ASSERT_TRUE(world.step());
+  }
+  EXPECT_GT(pool.idle(), 0u);
+
+  const auto first_position = [&](Tokens tokens) {
+    world.submit(std::move(tokens), 0);
+    const uint32_t position = world.scheduler.next().batch.sequences[0].position;
+    while (world.step()) {
+    }
+    return position;
+  };
+  EXPECT_EQ(first_position(prompt), 992u);
+  Tokens other = prompt;
+  other[700] = 3;
+  const uint32_t kept = first_position(other);
+  EXPECT_EQ(kept, 640u) << "8 windows of 40 tokens are 320, of which two were crossed";
+  other[700] = 4;
+  EXPECT_EQ(first_position(other), 672u) << "where prompts have parted, the window is kept";
+
+  // Others push the windows out, not the pages of the other layers.
+  for (TokenId token = 10; token < 14; token++) first_position(Tokens(100, token));
+  EXPECT_EQ(first_position(prompt), 0u);
+  EXPECT_EQ(first_position(prompt), 992u);
+}
+
+TEST(Scheduler, WindowsThatRunOutPreemptTheLatest) {
+  const std::vector<WindowPool> windows = {{.window = 70, .pages = 7}};
+  World world({.pages = 100, .windows = windows, .prefill_chunk = 64, .max_sequences = 4});
+  for (TokenId token = 1; token < 4; token++) world.submit(Tokens(60, token), 400);
+  while (world.step()) {
+  }
+  EXPECT_EQ(world.finished, 3u);
+  EXPECT_GT(world.scheduler.preemptions(), 0u);
+  EXPECT_EQ(world.scheduler.kv().pool(1).free() + world.scheduler.kv().pool(1).idle(), 7u);
+}
+
 // Random arrivals and cancellations on pools that are too small for what is asked.
 class SchedulerProperty : public testing::TestWithParam<uint32_t> {};
 
@@ -293,7 +341,14 @@ TEST_P(SchedulerProperty, ConservesPagesAndFinishesEverybody) {
   Random random(GetParam() * 7919 + 1);
   const uint32_t pages = 3 + random.below(30);
   const uint32_t chunks[] = {1, 7, 32, 100, 512};
+  const uint32_t window_sizes[] = {1, 17, 32, 40, 100, 1000};
+  std::vector<WindowPool> windows(random.below(3));
+  for (WindowPool& pool : windows) {
+    pool.window = window_sizes[random.below(6)];
+    pool.pages = std::min(pages, resting_pages(pool.window)) + random.below(3) * random.below(10);
+  }
   World world({.pages = pages,
+               .windows = windows,
                .prefill_chunk = chunks[random.below(5)],
                .max_sequences = 1 + random.below(12),
                .prefix_cache = random.below(4) != 0});
@@ -317,10 +372,13 @@ TEST_P(SchedulerProperty, ConservesPagesAndFinishesEverybody) {
     ASSERT_FALSE(HasFatalFailure());
   }
   EXPECT_EQ(world.finished + cancelled, submitted);
-  EXPECT_EQ(world.scheduler.kv().pool(0).free() + world.scheduler.kv().pool(0).idle(), pages);
+  for (uint32_t g = 0; g < world.scheduler.kv().groups(); g++) {
+    const PagePool& pool = world.scheduler.kv().pool(g);
+    EXPECT_EQ(pool.free() + pool.idle(), pool.size());
+  }
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, SchedulerProperty, testing::Range(0u, 60u));
+INSTANTIATE_TEST_SUITE_P(Seeds, SchedulerProperty, testing::Range(0u, 150u));
 
 }  // namespace
 }  // namespace ingle

@@ -67,6 +67,11 @@ uint32_t KvMemory::stretch(Tables& tables, uint32_t next) {
   for (uint32_t g = 1; g < groups(); g++) {
     if (!grow(g, tables[g], next)) next = static_cast<uint32_t>(tables[g].pages.size()) * kPageTokens;
   }
+  // What one group has, another may lack.
+  for (uint32_t g = 1; g < groups(); g++) {
+    std::vector<PageId>& pages = tables[g].pages;
+    for (; pages.size() > pages_for(next); pages.pop_back()) pools_[g].release(pages.back());
+  }
   return next;
 }
 
