@@ -8,7 +8,8 @@ the peer, for each figure by itself; its threads are as many as ours. A depth is
 has before what is measured. Peak memory is what the kernel reports for the finished process (mapped files that it
 touched included), with `--memory-context` tokens of context. The first token is timed from the start of `ingle run` to
 the first byte of its answer, the file in the page cache; llama.cpp's tools here have no such command, so the whole of a
-`llama-bench` of one token is timed.
+`llama-bench` of a prompt as long and one token is timed. Whose turn is first changes from round to round: what the
+process before left free is quicker to get than memory that nobody used for a while.
 
 Use:  compare_llama_cpp.py --ingle INGLE --peer-bin DIR --models FILE...
           [--users 2,4,8,16,32] [--depths 4096,16384] [--rounds 5] [--threads 2] [--check] [--json OUT]
@@ -43,6 +44,7 @@ FIRST_TOKEN_RATIO_BAR = 0.7  # of llama.cpp's time
 FIRST_TOKEN_MAX_FILE_BYTES = 1.1 * (1 << 30)  # the bars are for models of about a GiB
 INSTRUCTION_SETS = ("avx512_vnni", "avx512_bf16", "avx512f", "avx_vnni", "avx2", "asimddp", "i8mm")
 PROMPT = "Write one sentence about the sea."
+PROMPT_TOKENS = 36  # with the chat template around it, of the models that have one
 
 
 def command_output(command):
@@ -166,15 +168,15 @@ def compare_footprint(args, model):
             pass
     ingle = [args.ingle, "run", model, PROMPT, "--max-tokens", "8", "--threads", str(args.threads), "--context",
              str(args.memory_context)]
-    peer = [os.path.join(args.peer_bin, "llama-bench"), "-m", model, "-t", str(args.threads), "-r", "1", "-o", "json"]
-    ours, peer_memory, peer_start = [], [], []
-    for _ in range(args.rounds):
-        ours.append(run_once(ingle))
-        peer_start.append(run_once(peer + ["-p", "0", "-n", "1", "--no-warmup"])[1])
-        peer_memory.append(run_once(peer + ["-p", "32", "-n", "8"])[2])
+    peer = [os.path.join(args.peer_bin, "llama-bench"), "-m", model, "-t", str(args.threads), "-r", "1", "-o", "json",
+            "-p", str(PROMPT_TOKENS), "-n", "1", "--no-warmup"]
+    ours, peers = [], []
+    for round_ in range(2 * args.rounds):
+        for runs, command in ((ours, ingle), (peers, peer)) if round_ % 2 == 0 else ((peers, peer), (ours, ingle)):
+            runs.append(run_once(command))
     return {"file": os.path.getsize(model), "kv": kv_bytes(args, model), "memory": max(o[2] for o in ours),
-            "peer_memory": max(peer_memory), "first_token_s": statistics.median(o[0] for o in ours),
-            "peer_run_s": statistics.median(peer_start)}
+            "peer_memory": max(p[2] for p in peers), "first_token_s": statistics.median(o[0] for o in ours),
+            "peer_run_s": statistics.median(p[1] for p in peers)}
 
 
 def bar_of(name, figure):
@@ -211,7 +213,7 @@ def print_tables(args, results):
             print(f"| {name} | {figure} | {found['ours']:.1f} | {found['peer']:.1f} | **{found['ratio']:.2f}** "
                   f"| {bar if bar else ''} |")
     print("\n| model | file MiB | KV MiB | peak MiB: ingle run | of the file | llama-bench | first token s: ingle run "
-          "| llama-bench, one token |")
+          "| llama-bench |")
     print("|---|---|---|---|---|---|---|---|")
     for name, (_, f) in results.items():
         print(f"| {name} | {f['file'] / 2**20:.0f} | {f['kv'] / 2**20:.0f} | {f['memory'] / 2**20:.0f} "

@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "backend/cpu/kernels/activation_block.h"
+#include "backend/cpu/kernels/isa_region.h"
 #include "backend/cpu/kernels/kernels.h"
 #include "base/check.h"
 #include "tensor/int8_decode.h"
@@ -56,7 +57,7 @@ void add_fifth_bits(const uint8_t* in, uint8_t* codes) {
 }
 
 // One block of 32 of the types without super-blocks.
-void read_small(DType type, const uint8_t* in, uint8_t* codes, uint8_t* scales) {
+INGLE_INLINE void read_small(DType type, const uint8_t* in, uint8_t* codes, uint8_t* scales) {
   switch (type) {
     case DType::kQ4_0:
     case DType::kIQ4_NL:
@@ -110,14 +111,14 @@ void super_nibbles(const uint8_t* in, uint8_t* codes) {
   for (int at = 0; at < 128; at += kRun) nibbles<kRun>(in + at, codes + 2 * at);
 }
 
-// The 6-bit scales and minimums of Q4_K and Q5_K: 8 and 8 out of 12 bytes.
+// The 6-bit scales and minimums of Q4_K and Q5_K, four to a word: 8 and 8 out of 12 bytes.
 void six_bit_pairs(const uint8_t* in, uint8_t* scales, uint8_t* mins) {
-  for (int g = 0; g < 4; g++) {
-    scales[g] = in[g] & 63;
-    mins[g] = in[g + 4] & 63;
-    scales[g + 4] = static_cast<uint8_t>((in[g + 8] & 15) | in[g] >> 6 << 4);
-    mins[g + 4] = static_cast<uint8_t>(in[g + 8] >> 4 | in[g + 4] >> 6 << 4);
-  }
+  constexpr uint32_t kLow6 = 0x3f3f3f3f, kLow4 = 0x0f0f0f0f, kLow2 = 0x03030303;
+  const auto a = load<uint32_t>(in), b = load<uint32_t>(in + 4), c = load<uint32_t>(in + 8);
+  const uint32_t words[4] = {a & kLow6, (c & kLow4) | (a >> 6 & kLow2) << 4, b & kLow6,
+                             (c >> 4 & kLow4) | (b >> 6 & kLow2) << 4};
+  std::memcpy(scales, words, 8);
+  std::memcpy(mins, words + 2, 8);
 }
 
 void read_q6_k(const uint8_t* in, RowRecord& out) {
@@ -136,15 +137,16 @@ void read_iq4_xs(const uint8_t* in, RowRecord& out) {
   std::memcpy(out.scales + 8, in, 2);
 }
 
-void read_super(DType type, const uint8_t* in, RowRecord& out) {
-  std::memset(out.codes, 0, sizeof out.codes);
+INGLE_INLINE void read_super(DType type, const uint8_t* in, RowRecord& out) {
   switch (type) {
     case DType::kQ2_K:
+      std::memset(out.codes, 0, sizeof out.codes);
       two_bits(in + 16, 0, out.codes);
       std::memcpy(out.scales, in, 16);
       std::memcpy(out.scales + 16, in + 80, 4);
       return;
     case DType::kQ3_K:
+      std::memset(out.codes, 0, sizeof out.codes);
       two_bits(in + 32, 0, out.codes);
       one_bit(in, 2, out.codes);
       std::memcpy(out.scales, in + 96, 14);
@@ -170,12 +172,16 @@ void read_super(DType type, const uint8_t* in, RowRecord& out) {
 }
 
 // Sub-blocks [first, first + n) of a row.
-void read_row(DType type, const BlockFormat& format, const uint8_t* row, uint32_t first, uint32_t n, RowRecord& out) {
-  const uint32_t block_bytes = dtype_info(type).block_bytes;
-  if (format.is_super()) return read_super(type, row + size_t{first} / kRecord * block_bytes, out);
-  const size_t scale_bytes = format.scale_bytes(1);
-  for (uint32_t j = 0; j < n; j++) {
-    read_small(type, row + size_t{first + j} * block_bytes, out.codes + j * kSubBlock, out.scales + j * scale_bytes);
+template <DType kType>
+void read_row(const uint8_t* row, uint32_t block_bytes, uint32_t first, uint32_t n, RowRecord& out) {
+  constexpr BlockFormat kFormat = *block_format(kType);
+  if constexpr (kFormat.is_super()) {
+    read_super(kType, row + size_t{first} / kRecord * block_bytes, out);
+  } else {
+    constexpr size_t kScaleBytes = kFormat.scale_bytes(1);
+    for (uint32_t j = 0; j < n; j++) {
+      read_small(kType, row + size_t{first + j} * block_bytes, out.codes + j * kSubBlock, out.scales + j * kScaleBytes);
+    }
   }
 }
 
@@ -206,7 +212,8 @@ size_t scale_offset(const BlockFormat& format, size_t i, uint32_t lane, uint32_t
 // Row `lane` of a plane of kBits bits per code, kBits vectors of 4 * lanes bytes. Byte t of the row's part of vector v
 // holds the codes 4 (v + kBits s) + t at bit kBits s: the row's bytes, taken together, are its codes folded over.
 template <int kBits>
-void put_plane(const uint8_t* codes, int code_shift, uint8_t flip, uint32_t lane, uint32_t lanes, uint8_t* out) {
+INGLE_INLINE void put_plane(const uint8_t* codes, int code_shift, uint8_t flip, uint32_t lane, uint32_t lanes,
+                            uint8_t* out) {
   constexpr int kBytes = 4 * kBits;
   using Word = std::conditional_t<kBytes == 4, uint32_t, uint64_t>;
   constexpr auto kMask = static_cast<Word>(every_byte((1 << kBits) - 1));
@@ -220,22 +227,6 @@ void put_plane(const uint8_t* codes, int code_shift, uint8_t flip, uint32_t lane
       const size_t vector = static_cast<size_t>(p) / 4 + part;
       std::memcpy(out + (vector * lanes + lane) * 4, reinterpret_cast<const uint8_t*>(&word) + 4 * part, 4);
     }
-  }
-}
-
-void put_plane(int bits, const uint8_t* codes, int code_shift, uint8_t flip, uint32_t lane, uint32_t lanes,
-               uint8_t* out) {
-  switch (bits) {
-    case 1:
-      return put_plane<1>(codes, code_shift, flip, lane, lanes, out);
-    case 2:
-      return put_plane<2>(codes, code_shift, flip, lane, lanes, out);
-    case 4:
-      return put_plane<4>(codes, code_shift, flip, lane, lanes, out);
-    case 8:
-      return put_plane<8>(codes, code_shift, flip, lane, lanes, out);
-    default:
-      CHECK(bits == 0);
   }
 }
 
@@ -271,19 +262,22 @@ void put_scales(const BlockFormat& format, const RowRecord* rows, uint32_t n, ui
 }
 
 // A record of n sub-blocks of `lanes` rows.
-void put_record(const BlockFormat& format, const RowRecord* rows, uint32_t n, PackTarget target, uint8_t* out) {
+template <BlockFormat kFormat>
+void put_record(const RowRecord* rows, uint32_t n, PackTarget target, uint8_t* out) {
   // Adding the bias of 128 to a byte flips its highest bit.
-  const auto flip = static_cast<uint8_t>(format.low_bits == 8 ? target.signed_bias : 0);
-  const size_t low_bytes = plane_bytes(format.low_bits, target.lanes);
+  const auto flip = static_cast<uint8_t>(kFormat.low_bits == 8 ? target.signed_bias : 0);
+  const size_t low_bytes = plane_bytes(kFormat.low_bits, target.lanes);
   for (uint32_t lane = 0; lane < target.lanes; lane++) {
-    uint8_t* at = out + format.codes_offset(n, target.lanes);
-    for (uint32_t j = 0; j < n; j++, at += format.code_bytes() * target.lanes) {
+    uint8_t* at = out + kFormat.codes_offset(n, target.lanes);
+    for (uint32_t j = 0; j < n; j++, at += kFormat.code_bytes() * target.lanes) {
       const uint8_t* codes = rows[lane].codes + j * kSubBlock;
-      put_plane(format.low_bits, codes, 0, flip, lane, target.lanes, at);
-      put_plane(format.high_bits, codes, format.low_bits, 0, lane, target.lanes, at + low_bytes);
+      put_plane<kFormat.low_bits>(codes, 0, flip, lane, target.lanes, at);
+      if constexpr (kFormat.high_bits != 0) {
+        put_plane<kFormat.high_bits>(codes, kFormat.low_bits, 0, lane, target.lanes, at + low_bytes);
+      }
     }
   }
-  put_scales(format, rows, n, target.lanes, out);
+  put_scales(kFormat, rows, n, target.lanes, out);
 }
 
 // The inverse of put_record for one lane.
@@ -362,31 +356,68 @@ struct Source {
 
 template <typename T>
 void pack_floats(const Source& from, uint32_t cols, uint8_t* to) {
-  for (uint32_t row = 0; row < kGroupRows; row++) {
-    for (uint32_t i = 0; i < cols; i++) {
-      const T value = row < from.rows ? load<T>(from.row(row) + i * sizeof(T)) : T{0};
-      std::memcpy(to + (size_t{i} * kGroupRows + row) * sizeof(T), &value, sizeof(T));
-    }
+  if (from.rows < kGroupRows) std::memset(to, 0, size_t{cols} * kGroupRows * sizeof(T));
+  for (uint32_t row = 0; row < from.rows; row++) {
+    const uint8_t* in = from.row(row);
+    uint8_t* out = to + row * sizeof(T);
+    for (uint32_t i = 0; i < cols; i++)
+      std::memcpy(out + size_t{i} * kGroupRows * sizeof(T), in + i * sizeof(T), sizeof(T));
   }
 }
 
-void pack_blocks(DType type, const BlockFormat& format, const Source& from, uint32_t cols, PackTarget target,
-                 uint8_t* to) {
-  const uint32_t blocks = cols / kSubBlock;
+template <DType kType>
+void pack_blocks(const Source& from, uint32_t cols, PackTarget target, uint8_t* to) {
+  constexpr BlockFormat kFormat = *block_format(kType);
+  const uint32_t blocks = cols / kSubBlock, block_bytes = dtype_info(kType).block_bytes;
   RowRecord records[kGroupRows];
   for (uint32_t strip = 0; strip < kGroupRows; strip += target.lanes) {
     for (uint32_t first = 0; first < blocks; first += kRecord) {
       const uint32_t n = std::min(kRecord, blocks - first);
       for (uint32_t lane = 0; lane < target.lanes; lane++) {
         if (strip + lane < from.rows) {
-          read_row(type, format, from.row(strip + lane), first, n, records[lane]);
+          read_row<kType>(from.row(strip + lane), block_bytes, first, n, records[lane]);
         } else {
           std::memset(&records[lane], 0, sizeof(RowRecord));
         }
       }
-      put_record(format, records, n, target, to);
-      to += format.record_bytes(n, target.lanes);
+      put_record<kFormat>(records, n, target, to);
+      to += kFormat.record_bytes(n, target.lanes);
     }
+  }
+}
+
+using PackBlocks = void (*)(const Source& from, uint32_t cols, PackTarget target, uint8_t* to);
+
+PackBlocks block_packer(DType type) {
+  switch (type) {
+    case DType::kQ4_0:
+      return pack_blocks<DType::kQ4_0>;
+    case DType::kQ4_1:
+      return pack_blocks<DType::kQ4_1>;
+    case DType::kQ5_0:
+      return pack_blocks<DType::kQ5_0>;
+    case DType::kQ5_1:
+      return pack_blocks<DType::kQ5_1>;
+    case DType::kQ8_0:
+      return pack_blocks<DType::kQ8_0>;
+    case DType::kQ2_K:
+      return pack_blocks<DType::kQ2_K>;
+    case DType::kQ3_K:
+      return pack_blocks<DType::kQ3_K>;
+    case DType::kQ4_K:
+      return pack_blocks<DType::kQ4_K>;
+    case DType::kQ5_K:
+      return pack_blocks<DType::kQ5_K>;
+    case DType::kQ6_K:
+      return pack_blocks<DType::kQ6_K>;
+    case DType::kIQ4_NL:
+      return pack_blocks<DType::kIQ4_NL>;
+    case DType::kIQ4_XS:
+      return pack_blocks<DType::kIQ4_XS>;
+    case DType::kMXFP4:
+      return pack_blocks<DType::kMXFP4>;
+    default:
+      return nullptr;
   }
 }
 
@@ -479,8 +510,8 @@ void pack_group(const PackedMatrix& to, uint32_t group, const void* src, size_t 
     const Source from{static_cast<const uint8_t*>(src) + first_row * row_bytes + source_bytes(to.type, slice.first_col),
                       row_bytes, std::min(kGroupRows, to.rows - first_row)};
     auto* out = reinterpret_cast<uint8_t*>(to.data) + slice.offset + group * slice.group_bytes;
-    if (const BlockFormat* format = block_format(to.type)) {
-      pack_blocks(to.type, *format, from, slice.cols, target, out);
+    if (const PackBlocks pack_blocks = block_packer(to.type)) {
+      pack_blocks(from, slice.cols, target, out);
     } else if (to.type == DType::kF32) {
       pack_floats<uint32_t>(from, slice.cols, out);
     } else if (is_float_type(to.type)) {
@@ -524,7 +555,7 @@ void decode_int8_records(DType type, const uint8_t* group, void* records, PackTa
                      kSuper);
       std::memcpy(rows[lane].scales, scales, sizeof scales);
     }
-    put_record(kFormatInt8, rows, kRecord, target, out);
+    put_record<kFormatInt8>(rows, kRecord, target, out);
     out += kFormatInt8.record_bytes(kRecord, target.lanes);
   }
 }
