@@ -24,6 +24,9 @@ namespace {
 // Columns of activations that a thread keeps in its L2 cache while weights stream by.
 constexpr uint32_t kColumnBlock = 64;
 
+// KV pools from here on ask for huge pages.
+constexpr uint64_t kHugeKvBytes = uint64_t{256} << 20;
+
 struct alignas(64) Counter {
   std::atomic<uint32_t> next{0};
 };
@@ -148,7 +151,9 @@ Status CpuBackend::allocate_kv() {
     if (bytes) total = checked_add(*total, *bytes);
     if (!bytes || !total) return too_long();
   }
-  ASSIGN_OR_RETURN(kv_memory_, AnonymousMemory::allocate(*total, true));
+  // Each layer's first tokens would take a huge page of 2 MiB: more than a short conversation needs in all.
+  const bool huge_pages = *total >= kHugeKvBytes;
+  ASSIGN_OR_RETURN(kv_memory_, AnonymousMemory::allocate(*total, huge_pages));
   for (const uint64_t offset : offsets) kv_layers_.push_back(kv_memory_.data() + offset);
   return {};
 }
