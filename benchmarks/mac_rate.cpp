@@ -16,8 +16,8 @@ struct MacRate {
     for (uint32_t c = 0; c < kChains; c++) acc[c] = Isa::set1_i32(0);
     for (uint64_t r = 0; r < rounds; r++) {
       for (uint32_t c = 0; c < kChains; c++) {
-        // Of codes up to 128: AVX2 then widens each pair of products by itself.
-        acc[c] = Isa::template dot16_unsigned<128>(acc[c], w, activations + (c + r % 16) * 16);
+        // Of codes up to 127: AVX2 then widens each pair of products by itself.
+        acc[c] = Isa::template dot16_unsigned<127>(acc[c], w, activations + (c + r % 16) * 16);
       }
     }
     for (uint32_t c = 1; c < kChains; c++) acc[0] = Isa::add_i32(acc[0], acc[c]);
