@@ -521,9 +521,9 @@ void pack_group(const PackedMatrix& to, uint32_t group, const void* src, size_t 
     } else if (is_float_type(to.type)) {
       pack_floats<uint16_t>(from, slice.cols, out);
     } else {
-      const size_t bytes = source_bytes(to.type, slice.cols);
-      for (uint32_t row = 0; row < from.rows; row++) std::memcpy(out + row * bytes, from.row(row), bytes);
-      std::memset(out + from.rows * bytes, 0, (kGroupRows - from.rows) * bytes);
+      const size_t row_size = source_bytes(to.type, slice.cols);
+      for (uint32_t row = 0; row < from.rows; row++) std::memcpy(out + row * row_size, from.row(row), row_size);
+      std::memset(out + from.rows * row_size, 0, (kGroupRows - from.rows) * row_size);
     }
   }
 }
