@@ -16,15 +16,20 @@ struct MacRate {
     for (uint32_t c = 0; c < kChains; c++) acc[c] = Isa::set1_i32(0);
     for (uint64_t r = 0; r < rounds; r++) {
       for (uint32_t c = 0; c < kChains; c++) {
-        // Of codes up to 127: AVX2 then widens each pair of products by itself.
-        acc[c] = Isa::template dot16_unsigned<127>(acc[c], w, activations + (c + r % 16) * 16);
+        const int8_t* y = activations + (c + r % 16) * 16;
+        if constexpr (Isa::kPairsColumns) {
+          for (const typename Isa::W& weights_of_pair : w) acc[c] = Isa::dot8_pair(acc[c], weights_of_pair, y);
+        } else {
+          // Of codes up to 127: AVX2 then widens each pair of products by itself.
+          acc[c] = Isa::template dot16_unsigned<127>(acc[c], w, y);
+        }
       }
     }
     for (uint32_t c = 1; c < kChains; c++) acc[0] = Isa::add_i32(acc[0], acc[c]);
     int32_t lanes[Isa::kLanes];
     Isa::store_i32(lanes, acc[0]);
     *sum = lanes[0];
-    return rounds * kChains * 16 * Isa::kLanes;
+    return rounds * kChains * (Isa::kPairsColumns ? 32 : 16) * Isa::kLanes;
   }
 
   static uint64_t fma(uint64_t rounds, const float* weights, const float* activations, float* sum) {

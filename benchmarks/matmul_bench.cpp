@@ -92,6 +92,7 @@ const MacRates& mac_rates(const KernelTable& table) {
   if (table.name == "avx512") return kMacRatesAvx512;
 #elif defined(__aarch64__)
   if (table.name == "neon") return kMacRatesNeon;
+  if (table.name == "i8mm") return kMacRatesI8mm;
 #endif
   return kMacRatesScalar;
 }

@@ -1,5 +1,5 @@
 // How packed weights lie in memory, for all block-quantised types and any number of lanes. Read by packed.cpp, which
-// writes and reads single codes, and by the tiles of matmul.inl.h, which read whole vectors. Pure constants and
+// writes and reads single codes, and by the tiles of block_tile.inl.h, which read whole vectors. Pure constants and
 // functions.
 //
 // A group of kGroupRows rows is kGroupRows / lanes strips, one after the other. A strip interleaves `lanes` rows: four

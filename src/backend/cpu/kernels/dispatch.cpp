@@ -8,6 +8,8 @@
 #include <cpuid.h>
 #elif defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
+#elif defined(__aarch64__) && defined(__APPLE__)
+#include <sys/sysctl.h>
 #endif
 
 namespace ingle::cpu {
@@ -46,8 +48,22 @@ bool has_dot_product() {
   return true;  // every Apple CPU since the A13 and M1
 #endif
 }
+bool has_int8_matrix_multiply() {
+#if defined(__linux__)
+  constexpr unsigned long kI8mm = 1ul << 13;  // HWCAP2_I8MM
+  return (getauxval(AT_HWCAP2) & kI8mm) != 0;
+#elif defined(__APPLE__)  // since the A15 and M2
+  int has = 0;
+  size_t bytes = sizeof has;
+  return sysctlbyname("hw.optional.arm.FEAT_I8MM", &has, &bytes, nullptr, 0) == 0 && has != 0;
+#else
+  return false;
+#endif
+}
 void add_native(Tables& tables) {
-  if (has_dot_product()) tables.add(kNeonTable);
+  if (!has_dot_product()) return;
+  if (has_int8_matrix_multiply()) tables.add(kI8mmTable);
+  tables.add(kNeonTable);
 }
 #else
 void add_native(Tables&) {}

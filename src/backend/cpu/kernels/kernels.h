@@ -13,7 +13,7 @@
 
 namespace ingle::cpu {
 
-// 32 activations of one column, quantised for weights of block types (matmul.inl.h says how).
+// 32 activations of one column, quantised for weights of block types (activation_block.h says how).
 struct ActivationBlock;
 
 enum class Activation : uint8_t { kSilu, kGeluTanh };
@@ -128,7 +128,8 @@ size_t activation_bytes(DType type, uint32_t cols);  // of one column, as matmul
 
 // The tables this build holds and this CPU can run, best first; the last is "scalar".
 std::span<const KernelTable* const> available_tables();
-// The table of that name, the best for an empty name, or null. Names: scalar, avx2, avx512, neon.
+// The table of that name, the best for an empty name, or null. Names: scalar, avx2, avx512, neon,
+// i8mm.
 const KernelTable* find_table(std::string_view name);
 
 }  // namespace ingle::cpu

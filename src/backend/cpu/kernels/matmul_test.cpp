@@ -54,7 +54,7 @@ bool is_float(DType type) { return dtype_info(type).block_values == 1; }
 std::vector<uint32_t> widths(DType type) {
   if (is_float(type)) return {1, 7, 33, 256, 300};
   if (dtype_info(type).block_values == 32) return {32, 64, 256, 288, 576, 1024, 2080};
-  return {256, 512, 2304};
+  return {256, 1024, 2304};
 }
 
 // Where a block keeps its f16 scales.

@@ -9,5 +9,6 @@ extern const KernelTable kScalarTable;
 extern const KernelTable kAvx2Table;    // x86-64
 extern const KernelTable kAvx512Table;  // x86-64
 extern const KernelTable kNeonTable;    // 64-bit Arm
+extern const KernelTable kI8mmTable;    // 64-bit Arm
 
 }  // namespace ingle::cpu

@@ -26,6 +26,7 @@ struct Avx2 {
   static constexpr uint32_t kLanes = 8;
   static constexpr uint32_t kMaxColumns = 4;
   static constexpr int kSignedBias = 0;
+  static constexpr bool kPairsColumns = false;
 
   static INGLE_INLINE F zero() { return _mm256_setzero_ps(); }
   static INGLE_INLINE F set1(float x) { return _mm256_set1_ps(x); }

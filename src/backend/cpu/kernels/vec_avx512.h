@@ -33,6 +33,7 @@ struct Avx512 {
   static constexpr uint32_t kLanes = 16;
   static constexpr uint32_t kMaxColumns = 8;
   static constexpr int kSignedBias = 128;  // vpdpbusd takes unsigned weights
+  static constexpr bool kPairsColumns = false;
 
   static INGLE_INLINE F zero() { return _mm512_setzero_ps(); }
   static INGLE_INLINE F set1(float x) { return _mm512_set1_ps(x); }

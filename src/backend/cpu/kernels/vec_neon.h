@@ -31,6 +31,7 @@ struct Neon {
   static constexpr uint32_t kLanes = 4;
   static constexpr uint32_t kMaxColumns = 4;
   static constexpr int kSignedBias = 0;
+  static constexpr bool kPairsColumns = false;
 
   static INGLE_INLINE F zero() { return vdupq_n_f32(0); }
   static INGLE_INLINE F set1(float x) { return vdupq_n_f32(x); }

@@ -16,6 +16,12 @@
 //   (-127..127)
 //                  in every lane, exact; weights are 0..kMaxCode < 128, or -kMaxCode..kMaxCode stored as value +
 //                  kSignedBias
+//   kPairsColumns  whether the CPU multiplies two columns at a time. Then kSignedBias is 0, and there is besides:
+//     pair(a, b)     from columns a and b of all rows to both columns of the lower half of the rows (in a) and of the
+//                    upper half (in b), a row's two values side by side; unpair is its inverse
+//     pair_rows(w)   from w[0..3] of dot16 to the lower rows in w[0] and the upper in w[1], 8 weights of each, and the
+//                    next 8 in w[2] and w[3]
+//     dot8_pair      acc + the products of 8 weights per row with 8 activations of each column, y [2][8]; exact
 #pragma once
 
 #ifdef INGLE_REGION_BEGIN
@@ -41,6 +47,7 @@ struct Scalar {
   static constexpr uint32_t kLanes = 1;
   static constexpr uint32_t kMaxColumns = 1;  // the widest matmul tile
   static constexpr int kSignedBias = 0;
+  static constexpr bool kPairsColumns = false;
 
   static INGLE_INLINE F zero() { return 0; }
   static INGLE_INLINE F set1(float x) { return x; }

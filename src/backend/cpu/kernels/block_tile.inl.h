@@ -1,0 +1,353 @@
+// The tile of block-quantised weights for matmul.inl.h: kLanes rows times N columns, walked column block by column
+// block.
+//
+// The definition, for one output of weights in a BlockFormat and ActivationBlocks y, in f32, each line one rounded
+// operation per operator: for every sub-block s of 32 (or 16) columns, in index order,
+//   isum = sum over the columns of code * quant - zero_point * sum of the quants            (exact, int32)
+//   acc  = fma((d * float(scale_s)) * y.scale, float(isum), acc)      (d alone where there is no scale_s)
+//   acc  = fma(-(dmin * float(min_s)), y.scale * float(sum of the quants), acc)      (fma(m, ..) for Q4_1 and Q5_1)
+// acc starts at 0.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "backend/cpu/kernels/activation_block.h"
+#include "backend/cpu/kernels/block_format.h"
+#include "backend/cpu/kernels/isa_region.h"
+
+INGLE_REGION_BEGIN
+namespace ingle::cpu {
+
+// What a tile multiplies: a strip or group of a slice, and the same slice of N columns of activations.
+struct TileArgs {
+  const uint8_t* weights;
+  const std::byte* x;  // as the tile's pack_input left it, if it has one
+  size_t x_stride_bytes;
+  uint32_t cols;
+  float* out;  // [N], out_stride apart
+  size_t out_stride;
+  bool resume;  // the sums go on from what is in out
+};
+
+// The arithmetic of a tile this wide fills the window in which the CPU looks ahead, and weights would arrive late.
+// Narrower tiles are faster without: each prefetch holds one of the few buffers for misses of the first-level cache.
+inline constexpr uint32_t kPrefetchColumns = 8;
+inline constexpr size_t kPrefetchBytes = 6 << 10;  // ahead: about 16 sub-blocks, or the latency of memory
+
+// One format's tile: kLanes rows times N columns.
+template <class Isa, BlockFormat kFormat>
+struct BlockTile {
+  using F = typename Isa::F;
+  using I = typename Isa::I;
+  using W = typename Isa::W;
+  static constexpr uint32_t kLanes = Isa::kLanes;
+  static constexpr size_t kPlane = 4 * kLanes;  // bytes of a vector of codes
+  static constexpr int kLow = kFormat.low_bits, kHigh = kFormat.high_bits;
+  // What a code's stored form is above the code.
+  static constexpr int kZeroPoint = kFormat.is_signed() ? Isa::kSignedBias : kFormat.zero_point;
+
+  // Vector k (0..7) of a plane of 1 or 2 bits, moved to bit kTo of each byte.
+  template <int kBits, int kTo, int k>
+  static INGLE_INLINE W bits(const uint8_t* plane) {
+    constexpr int from = k / kBits * kBits;
+    const W v = Isa::load_w(plane + k % kBits * kPlane);
+    const W mask = Isa::set1_w(((1 << kBits) - 1) << kTo);
+    if constexpr (from > kTo) {
+      return Isa::and_w(Isa::template shr<from - kTo>(v), mask);
+    } else if constexpr (from < kTo) {
+      return Isa::and_w(Isa::template shl<kTo - from>(v), mask);
+    } else {
+      return Isa::and_w(v, mask);
+    }
+  }
+
+  // N columns of sums are N vectors. Each holds one column of all rows; or, where columns go in pairs, vectors v and
+  // v + 1 (v even) hold columns v and v + 1, part 0 of the rows in the one and part 1 in the other.
+  template <uint32_t N>
+  static constexpr uint32_t kParts = Isa::kPairsColumns && N % 2 == 0 ? 2 : 1;
+  static_assert(!Isa::kPairsColumns || Isa::kSignedBias == 0);
+
+  // The weights of vector k, as the dot product takes them.
+  template <int k>
+  static INGLE_INLINE W weights(const uint8_t* codes) {
+    if constexpr (kLow == 8) {
+      return Isa::load_w(codes + k * kPlane);
+    } else {
+      W w = bits<kLow, 0, k>(codes);
+      if constexpr (kHigh != 0) w = Isa::or_w(w, bits<kHigh, kLow, k>(codes + kLow * kPlane));
+      if constexpr (kFormat.lookup != Lookup::kNone) w = Isa::lookup(lookup_values(kFormat.lookup).data(), w);
+      return w;
+    }
+  }
+
+  // Half h (0, 1) of a sub-block, 16 columns: weights in w[0..3], in parts.
+  template <uint32_t N, int h>
+  static INGLE_INLINE void unpack(const uint8_t* codes, W* w) {
+    w[0] = weights<4 * h>(codes);
+    w[1] = weights<4 * h + 1>(codes);
+    w[2] = weights<4 * h + 2>(codes);
+    w[3] = weights<4 * h + 3>(codes);
+    if constexpr (kParts<N> == 2) Isa::pair_rows(w);
+  }
+
+  struct ScaleMin {
+    F scale, min;  // the min that acc is given, of its own sign
+  };
+
+  // Of the super-block whose scales these are.
+  static INGLE_INLINE ScaleMin super_scale(const uint8_t* scales) {
+    if constexpr (kFormat.is_super()) {
+      const auto* d = reinterpret_cast<const uint16_t*>(scales + kFormat.d_offset() * kLanes);
+      return {Isa::load_f16(d), kFormat.has_min() ? Isa::neg(Isa::load_f16(d + kLanes)) : Isa::zero()};
+    } else {
+      return {Isa::zero(), Isa::zero()};
+    }
+  }
+
+  static INGLE_INLINE F load_s8(const uint8_t* p) { return Isa::load_i8(reinterpret_cast<const int8_t*>(p)); }
+
+  // Of sub-block j (formats with one scale per 32) or chunk j of 16 columns.
+  static INGLE_INLINE ScaleMin scale_min(const uint8_t* scales, uint32_t j, ScaleMin super) {
+    const uint8_t* at = scales + j * kLanes;
+    if constexpr (kFormat.scales == Scales::kHalf) {
+      return {Isa::load_f16(reinterpret_cast<const uint16_t*>(scales) + j * kLanes), Isa::zero()};
+    } else if constexpr (kFormat.scales == Scales::kHalfMin) {
+      const auto* d = reinterpret_cast<const uint16_t*>(scales) + 2 * j * kLanes;
+      return {Isa::load_f16(d), Isa::load_f16(d + kLanes)};
+    } else if constexpr (kFormat.scales == Scales::kExponent) {
+      // 2^(e - 128) may be subnormal: the product of two halves of the exponent is exact.
+      const I e = Isa::load_u8(at), half = Isa::shr_i32(e, 1), bias = Isa::set1_i32(64);
+      const I rest = Isa::sub_i32(Isa::sub_i32(e, half), bias);
+      return {Isa::mul(Isa::pow2(Isa::sub_i32(half, bias)), Isa::pow2(rest)), Isa::zero()};
+    } else if constexpr (kFormat.scales == Scales::kSuper32 || kFormat.scales == Scales::kSuper16) {
+      return {Isa::mul(super.scale, load_s8(at)), Isa::zero()};
+    } else if constexpr (kFormat.scales == Scales::kSuper32Min) {
+      return {Isa::mul(super.scale, load_s8(at)), Isa::mul(super.min, load_s8(at + kRecord * kLanes))};
+    } else if constexpr (kFormat.scales == Scales::kSuper16SixBit) {
+      const I low = Isa::shr_i32(Isa::load_u8(scales + j % 8 * kLanes), j / 8 * 4);
+      const I high = Isa::shr_i32(Isa::load_u8(scales + (8 + j % 4) * kLanes), j / 4 * 2);
+      const I six = Isa::or_i32(Isa::and_i32(low, Isa::set1_i32(15)),
+                                Isa::template shift_left<4>(Isa::and_i32(high, Isa::set1_i32(3))));
+      return {Isa::mul(super.scale, Isa::to_f32(Isa::sub_i32(six, Isa::set1_i32(32)))), Isa::zero()};
+    } else if constexpr (kFormat.scales == Scales::kSuper16Min) {
+      const I both = Isa::load_u8(at);
+      return {Isa::mul(super.scale, Isa::to_f32(Isa::and_i32(both, Isa::set1_i32(15)))),
+              Isa::mul(super.min, Isa::to_f32(Isa::shr_i32(both, 4)))};
+    } else {
+      static_assert(kFormat.scales == Scales::kFloat16);
+      return {Isa::loadu(reinterpret_cast<const float*>(scales) + j * kLanes), Isa::zero()};
+    }
+  }
+
+  // A block of N columns of activations: what this format's tile reads of them, together.
+  template <uint32_t N>
+  struct Input {
+    static constexpr uint32_t kHalves = kFormat.per_16() ? 2 : 1;
+    static constexpr uint32_t kNumbers = kParts<N> == 2 ? N / 2 * kLanes : N;  // one per column, as put() lays them
+    int8_t quants[N][kSubBlock];                                               // of a pair of columns: [4][2][8]
+    float scale[kNumbers];
+    float scaled_sum[kFormat.has_min() ? kHalves * kNumbers : 1];
+    // Of the integer sum: minus what the zero point will add to it.
+    int32_t start[kZeroPoint != 0 ? kHalves * kNumbers : 1];
+  };
+
+  // Column c's number among those of N; for a pair, a vector as the sums'.
+  template <uint32_t N, class T>
+  static INGLE_INLINE void put(T* numbers, uint32_t c, T number) {
+    if constexpr (kParts<N> == 2) {
+      for (uint32_t i = 0; i < kLanes; i += 2) numbers[c / 2 * kLanes + i + c % 2] = number;
+    } else {
+      numbers[c] = number;
+    }
+  }
+
+  static constexpr bool kPacksInput = true;
+
+  template <uint32_t N>
+  static INGLE_INLINE void copy_quants(const int8_t* from, uint32_t c, Input<N>& to) {
+    if constexpr (kParts<N> == 2) {
+      for (uint32_t k = 0; k < kSubBlock; k += 8)
+        std::memcpy(to.quants[c / 2 * 2 + k / 16] + k % 16 * 2 + c % 2 * 8, from + k, 8);
+    } else {
+      std::memcpy(to.quants[c], from, kSubBlock);
+    }
+  }
+
+  // Blocks of N columns, x_stride_bytes apart, to Input<N>[cols / kSubBlock].
+  template <uint32_t N>
+  static void pack_input(const std::byte* x, size_t x_stride_bytes, uint32_t cols, std::byte* to) {
+    auto* out = reinterpret_cast<Input<N>*>(to);
+    for (uint32_t c = 0; c < N; c++) {
+      const auto* in = reinterpret_cast<const ActivationBlock*>(x + c * x_stride_bytes);
+      for (uint32_t b = 0; b < cols / kSubBlock; b++) {
+        copy_quants<N>(in[b].quants, c, out[b]);
+        put<N>(out[b].scale, c, in[b].scale);
+        for (uint32_t h = 0; h < Input<N>::kHalves; h++) {
+          constexpr bool kPer16 = kFormat.per_16();
+          if constexpr (kFormat.has_min()) {
+            put<N>(out[b].scaled_sum + h * Input<N>::kNumbers, c, kPer16 ? in[b].scaled_half_sum[h] : in[b].scaled_sum);
+          }
+          if constexpr (kZeroPoint != 0) {
+            put<N>(out[b].start + h * Input<N>::kNumbers, c, -kZeroPoint * (kPer16 ? in[b].half_sum[h] : in[b].sum));
+          }
+        }
+      }
+    }
+  }
+  template <uint32_t N>
+  static constexpr size_t input_bytes(uint32_t cols) {
+    return cols / kSubBlock * sizeof(Input<N>);
+  }
+
+  // What vector v of the sums takes of numbers by column.
+  template <uint32_t N>
+  static INGLE_INLINE F by_column(const float* numbers, uint32_t v) {
+    if constexpr (kParts<N> == 2) {
+      return Isa::loadu(numbers + v / 2 * kLanes);
+    } else {
+      return Isa::set1(numbers[v]);
+    }
+  }
+
+  template <uint32_t N>
+  static INGLE_INLINE I start(const Input<N>& y, uint32_t h, uint32_t v) {
+    if constexpr (kZeroPoint == 0) {
+      return Isa::set1_i32(0);
+    } else if constexpr (kParts<N> == 2) {
+      return Isa::load_i32(y.start + h * Input<N>::kNumbers + v / 2 * kLanes);
+    } else {
+      return Isa::set1_i32(y.start[h * N + v]);
+    }
+  }
+
+  // Half h of a sub-block into vector v of the sums.
+  template <uint32_t N, int h>
+  static INGLE_INLINE I dot16(I sum, const W* w, const Input<N>& y, uint32_t v) {
+    if constexpr (kParts<N> == 2) {
+      const int8_t* quants = y.quants[v / 2 * 2 + h];
+      return Isa::dot8_pair(Isa::dot8_pair(sum, w[v % 2], quants), w[2 + v % 2], quants + 16);
+    } else if constexpr (kFormat.is_signed()) {
+      return Isa::template dot16_signed<kFormat.max_code>(sum, w, y.quants[v] + 16 * h);
+    } else {
+      return Isa::template dot16_unsigned<kFormat.max_code>(sum, w, y.quants[v] + 16 * h);
+    }
+  }
+
+  // Of each part of the rows.
+  template <uint32_t N>
+  struct Parts {
+    ScaleMin of[kParts<N>];
+  };
+  template <uint32_t N>
+  static INGLE_INLINE Parts<N> in_parts(ScaleMin s) {
+    if constexpr (kParts<N> == 2) {
+      Parts<N> parts = {s, s};
+      Isa::pair(parts.of[0].scale, parts.of[1].scale);
+      Isa::pair(parts.of[0].min, parts.of[1].min);
+      return parts;
+    } else {
+      return {s};
+    }
+  }
+
+  template <uint32_t N>
+  static INGLE_INLINE F accumulate(F acc, ScaleMin s, const Input<N>& y, uint32_t v, uint32_t h, I isum) {
+    acc = Isa::fma(Isa::mul(s.scale, by_column<N>(y.scale, v)), Isa::to_f32(isum), acc);
+    if constexpr (kFormat.has_min()) acc = Isa::fma(s.min, by_column<N>(y.scaled_sum + h * Input<N>::kNumbers, v), acc);
+    return acc;
+  }
+
+  // Sub-block j of a record, one scale for its 32 columns.
+  template <uint32_t N>
+  static INGLE_INLINE void block_32(const uint8_t* codes, const uint8_t* scales, uint32_t j, ScaleMin super,
+                                    const Input<N>& y, F* acc) {
+    W w[4];
+    I sum[N];
+    unpack<N, 0>(codes, w);
+    for (uint32_t v = 0; v < N; v++) sum[v] = dot16<N, 0>(start<N>(y, 0, v), w, y, v);
+    unpack<N, 1>(codes, w);
+    for (uint32_t v = 0; v < N; v++) sum[v] = dot16<N, 1>(sum[v], w, y, v);
+    const Parts<N> s = in_parts<N>(scale_min(scales, j, super));
+    for (uint32_t v = 0; v < N; v++) acc[v] = accumulate<N>(acc[v], s.of[v % kParts<N>], y, v, 0, sum[v]);
+  }
+
+  // Half h of a sub-block with a scale per 16 columns.
+  template <uint32_t N, int h>
+  static INGLE_INLINE void block_16(const uint8_t* codes, const uint8_t* scales, uint32_t j, ScaleMin super,
+                                    const Input<N>& y, F* acc) {
+    W w[4];
+    unpack<N, h>(codes, w);
+    const Parts<N> s = in_parts<N>(scale_min(scales, 2 * j + h, super));
+    for (uint32_t v = 0; v < N; v++) {
+      const I sum = dot16<N, h>(start<N>(y, h, v), w, y, v);
+      acc[v] = accumulate<N>(acc[v], s.of[v % kParts<N>], y, v, h, sum);
+    }
+  }
+
+  // Recursive from column c on: GCC would not unroll a loop of these, and keep acc in memory.
+  template <uint32_t N, uint32_t c = 0>
+  static INGLE_INLINE void load_pairs(const TileArgs& args, F* acc) {
+    acc[c] = args.resume ? Isa::loadu(args.out + c * args.out_stride) : Isa::zero();
+    acc[c + 1] = args.resume ? Isa::loadu(args.out + (c + 1) * args.out_stride) : Isa::zero();
+    Isa::pair(acc[c], acc[c + 1]);
+    if constexpr (c + 2 < N) load_pairs<N, c + 2>(args, acc);
+  }
+  template <uint32_t N, uint32_t c = 0>
+  static INGLE_INLINE void store_pairs(const TileArgs& args, F* acc) {
+    Isa::unpair(acc[c], acc[c + 1]);
+    Isa::storeu(args.out + c * args.out_stride, acc[c]);
+    Isa::storeu(args.out + (c + 1) * args.out_stride, acc[c + 1]);
+    if constexpr (c + 2 < N) store_pairs<N, c + 2>(args, acc);
+  }
+
+  template <uint32_t N>
+  static void run(const TileArgs& args) {
+    const auto* y = reinterpret_cast<const Input<N>*>(args.x);
+    const uint8_t* record = args.weights;
+    F acc[N];
+    if constexpr (kParts<N> == 2) {
+      load_pairs<N>(args, acc);
+    } else {
+      for (uint32_t c = 0; c < N; c++) acc[c] = args.resume ? Isa::loadu(args.out + c * args.out_stride) : Isa::zero();
+    }
+    const uint32_t blocks = args.cols / kSubBlock;
+    for (uint32_t first = 0; first < blocks; first += kRecord) {
+      const uint32_t n = blocks - first < kRecord ? blocks - first : kRecord;
+      const uint8_t *scales = record, *codes = record + kFormat.codes_offset(n, kLanes);
+      // All scales now, in the order in which memory is walked: one line of them per sub-block, between lines of codes,
+      // halved the speed of Q4_1 with few columns.
+      prefetch<kFormat.codes_offset(kRecord, kLanes)>(scales + (N >= kPrefetchColumns ? kPrefetchBytes : 0));
+      const ScaleMin super = super_scale(scales);
+      for (uint32_t j = 0; j < n; j++, y++, codes += kFormat.code_bytes() * kLanes) {
+        if constexpr (N >= kPrefetchColumns) prefetch<kFormat.code_bytes() * kLanes>(codes + kPrefetchBytes);
+        if constexpr (kFormat.per_16()) {
+          block_16<N, 0>(codes, scales, j, super, *y, acc);
+          block_16<N, 1>(codes, scales, j, super, *y, acc);
+        } else {
+          block_32<N>(codes, scales, j, super, *y, acc);
+        }
+      }
+      record += kFormat.record_bytes(n, kLanes);
+    }
+    if constexpr (kParts<N> == 2) {
+      store_pairs<N>(args, acc);
+    } else {
+      for (uint32_t c = 0; c < N; c++) Isa::storeu(args.out + c * args.out_stride, acc[c]);
+    }
+  }
+
+  template <size_t kBytes>
+  static INGLE_INLINE void prefetch(const uint8_t* p) {
+    for (size_t i = 0; i < kBytes; i += 64) __builtin_prefetch(p + i);
+  }
+
+  static constexpr uint32_t kMaxColumns = Isa::kMaxColumns;
+  static constexpr uint32_t kRows = kLanes;
+  static size_t strip_bytes(uint32_t cols) { return kFormat.strip_bytes(cols / kSubBlock, kLanes); }
+  static size_t input_offset(uint32_t first_col) { return first_col / kSubBlock * sizeof(ActivationBlock); }
+};
+
+}  // namespace ingle::cpu
+INGLE_REGION_END
