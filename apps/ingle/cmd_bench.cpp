@@ -133,6 +133,7 @@ Status run(Options options, Console& console) {
   console.note(
       fmt::format("{} {}, {}", info.name.empty() ? options.model.model : info.name, info.quantization, info.backend));
 
+  engine.settle();
   boost::json::array rows;
   if (!options.as_json) console.write("users  prefill tokens/s  decode tokens/s\n");
   for (const uint32_t users : options.users) {

@@ -53,6 +53,8 @@ class Backend {
   virtual ~Backend() = default;
   // Runs the batch. The tokens, pages and rows are the scheduler's responsibility (checked with CHECK).
   virtual void execute(const Batch& batch, const LogitsSink& sink) = 0;
+  // Waits for what goes on behind the steps and makes later ones faster (never different). Of any thread.
+  virtual void settle() {}
   virtual std::string description() const = 0;  // "cpu avx512, 2 threads"
 };
 

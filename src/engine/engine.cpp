@@ -118,6 +118,8 @@ Engine::~Engine() = default;
 
 Result<std::unique_ptr<TokenStream>> Engine::submit(Request request) { return impl_->loop->submit(std::move(request)); }
 
+void Engine::settle() { impl_->loop->settle(); }
+
 const Tokenizer& Engine::tokenizer() const { return *impl_->tokenizer; }
 
 const ModelInfo& Engine::info() const { return impl_->info; }

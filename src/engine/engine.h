@@ -70,6 +70,9 @@ class Engine {
   // the context: with both counts), kResourceExhausted (too many requests wait).
   Result<std::unique_ptr<TokenStream>> submit(Request request);
 
+  // Waits for what goes on in the background after a load and makes steps faster: for measurements.
+  void settle();
+
   const Tokenizer& tokenizer() const;
   const ModelInfo& info() const;
 

@@ -42,6 +42,8 @@ class EngineLoop {
 
   // As Engine::submit.
   Result<std::unique_ptr<TokenStream>> submit(Request request);
+  // As Engine::settle.
+  void settle() { backend_->settle(); }
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -36,6 +36,7 @@ class CpuBackend final : public Backend {
   static Result<std::unique_ptr<Backend>> make(const Graph& graph, const BackendOptions& options);
 
   void execute(const Batch& batch, const LogitsSink& sink) override;
+  void settle() override { weights_.settle(); }
   std::string description() const override {
     return fmt::format("cpu {}, {} thread{}", table_.name, pool_.size(), pool_.size() == 1 ? "" : "s");
   }

@@ -69,7 +69,8 @@ Result<PackedWeights> PackedWeights::pack(const Graph& graph, const KernelTable&
     }
     if (!op.bias.empty()) packed.vectors_.emplace(op.bias.data, to_floats(op.bias));
   }
-  ASSIGN_OR_RETURN(packed.arena_, AnonymousMemory::allocate(total_bytes, true));
+  const bool collapse_later = HugePageCollapser::available();
+  ASSIGN_OR_RETURN(packed.arena_, AnonymousMemory::allocate(total_bytes, !collapse_later));
   std::byte* next = packed.arena_.data();
   for (const Tensor* tensor : order) {
     PackedMatrix& matrix = packed.matrices_.at(tensor->data);
@@ -78,6 +79,7 @@ Result<PackedWeights> PackedWeights::pack(const Graph& graph, const KernelTable&
     pack_matrix(*tensor, matrix, table, pool);
     if (progress) progress(static_cast<double>(next - packed.arena_.data()) / static_cast<double>(total_bytes));
   }
+  if (collapse_later) packed.collapser_ = std::make_unique<HugePageCollapser>(packed.arena_.data(), total_bytes);
   return packed;
 }
 

@@ -5,11 +5,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <unordered_map>
 #include <vector>
 
 #include "backend/cpu/kernels/kernels.h"
 #include "base/anonymous_memory.h"
+#include "base/huge_page_collapser.h"
 #include "base/result.h"
 #include "base/thread_pool.h"
 #include "graph/graph.h"
@@ -25,12 +27,17 @@ class PackedWeights {
   const PackedMatrix& matrix(const Tensor& tensor) const;  // weight of an embed or linear op
   const float* vector(const Tensor& tensor) const;         // weight of a norm, or a bias
   size_t size_bytes() const { return arena_.size_bytes(); }
+  // Waits until the weights lie as they will stay: see HugePageCollapser.
+  void settle() const {
+    if (collapser_ != nullptr) collapser_->wait();
+  }
 
  private:
   // Tensors are told apart by their bytes, so that tied weights are packed once.
   std::unordered_map<const uint8_t*, PackedMatrix> matrices_;
   std::unordered_map<const uint8_t*, std::vector<float>> vectors_;
   AnonymousMemory arena_;
+  std::unique_ptr<HugePageCollapser> collapser_;  // of the arena; goes first
 };
 
 }  // namespace ingle::cpu
