@@ -1,11 +1,12 @@
 #include "base/huge_page_collapser.h"
 
+#include <pthread.h>
+#include <sched.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 
 namespace ingle {
@@ -14,7 +15,7 @@ namespace {
 #if defined(__linux__)
 constexpr int kMadvCollapse = 25;                  // MADV_COLLAPSE: headers older than the kernel lack it
 constexpr size_t kStretchBytes = size_t{8} << 20;  // per call: how long stopping may take
-constexpr int kLowestPriority = 19;                // of this thread alone, as Linux has it
+constexpr std::chrono::seconds kDelay{2};
 #endif
 
 }  // namespace
@@ -30,27 +31,44 @@ bool HugePageCollapser::available() {
 HugePageCollapser::HugePageCollapser(std::byte* data, size_t bytes)
     : thread_([this, data, bytes] {
         collapse(data, bytes);
-        done_.store(true);
-        done_.notify_all();
+        const std::lock_guard lock(mutex_);
+        done_ = true;
+        changed_.notify_all();
       }) {}
 
 HugePageCollapser::~HugePageCollapser() {
-  stop_.store(true);
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+    changed_.notify_all();
+  }
   thread_.join();
+}
+
+void HugePageCollapser::wait() {
+  std::unique_lock lock(mutex_);
+  start_ = true;
+  changed_.notify_all();
+  changed_.wait(lock, [this] { return done_; });
 }
 
 void HugePageCollapser::collapse([[maybe_unused]] std::byte* data, [[maybe_unused]] size_t bytes) {
 #if defined(__linux__)
-  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kLowestPriority);
+  constexpr sched_param kNoPriority{};
+  ::pthread_setschedparam(::pthread_self(), SCHED_IDLE, &kNoPriority);
   std::byte* const end = data + bytes;
-  while (data < end && !stop_.load()) {
-    // Cut where huge pages do: a piece of one is passed over.
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, kDelay, [this] { return start_ || stop_; });
+  while (data < end && !stop_) {
+    lock.unlock();
+    // Cut where huge pages are: a piece of one would be passed over.
     const size_t into = reinterpret_cast<uintptr_t>(data) % kStretchBytes;
     const size_t stretch = std::min(kStretchBytes - into, static_cast<size_t>(end - data));
     const int result = ::madvise(data, stretch, kMadvCollapse);
-    data += stretch;
     // A stretch may fail for want of a free huge page (ENOMEM, EAGAIN, EBUSY) where the next does not.
     if (result != 0 && errno == EINVAL) return;
+    data += stretch;
+    lock.lock();
   }
 #endif
 }

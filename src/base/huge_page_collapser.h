@@ -3,8 +3,9 @@
 // memory back to the host, large blocks are what it gave back: filling 1 GiB took 1.6 s, by small pages 0.3 s.
 #pragma once
 
-#include <atomic>
+#include <condition_variable>
 #include <cstddef>
+#include <mutex>
 #include <thread>
 
 namespace ingle {
@@ -14,19 +15,23 @@ class HugePageCollapser {
   // Whether this system collapses pages on demand (Linux 6.1).
   static bool available();
 
-  // Starts. The memory must outlive this; it may be read and written all the while, and keeps its addresses and values.
+  // Starts a while later, when a first answer is likely to be out. The memory must outlive this; it may be read and
+  // written all the while, and keeps its addresses and values.
   HugePageCollapser(std::byte* data, size_t bytes);
   ~HugePageCollapser();  // leaves what is not moved yet as it is
   HugePageCollapser(const HugePageCollapser&) = delete;
   HugePageCollapser& operator=(const HugePageCollapser&) = delete;
 
-  // Waits until all is moved that the system can move.
-  void wait() const { done_.wait(false); }
+  // Starts now, and waits until all is moved that the system can move.
+  void wait();
 
  private:
   void collapse(std::byte* data, size_t bytes);
 
-  std::atomic<bool> stop_{false}, done_{false};
+  std::mutex mutex_;  // of what follows
+  std::condition_variable changed_;
+  bool start_ = false, stop_ = false, done_ = false;
+
   std::thread thread_;
 };
 

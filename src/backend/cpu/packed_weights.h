@@ -28,7 +28,7 @@ class PackedWeights {
   const float* vector(const Tensor& tensor) const;         // weight of a norm, or a bias
   size_t size_bytes() const { return arena_.size_bytes(); }
   // Waits until the weights lie as they will stay: see HugePageCollapser.
-  void settle() const {
+  void settle() {
     if (collapser_ != nullptr) collapser_->wait();
   }
 
