@@ -120,6 +120,8 @@ Result<std::unique_ptr<TokenStream>> Engine::submit(Request request) { return im
 
 void Engine::settle() { impl_->loop->settle(); }
 
+std::chrono::milliseconds Engine::step_age() const { return impl_->loop->step_age(); }
+
 const Tokenizer& Engine::tokenizer() const { return *impl_->tokenizer; }
 
 const ModelInfo& Engine::info() const { return impl_->info; }

@@ -3,6 +3,7 @@
 // The same request gives the same bits whatever else runs, whatever the threads, chunks, cache or instruction set.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -44,14 +45,16 @@ struct ModelInfo {
   uint64_t kv_bytes = 0;
 };
 
-// One request's answer. Dropping it cancels the request; once it is gone, on_prompt_logits is not called any more (so
-// that function must not drop it). It may outlive the engine, whose end cancels it. What is not read yet is kept as one
-// event, so a stream's memory is bounded by the context.
+// One request's answer. Dropping it cancels the request; once it is gone, on_prompt_logits and on_event are not called
+// any more (so those functions must not drop it). It may outlive the engine, whose end cancels it. What is not read yet
+// is kept as one event, so a stream's memory is bounded by the context.
 class TokenStream {
  public:
   virtual ~TokenStream() = default;
   // Blocks until there is something new; after an event with finish != kNone only the same finish follows.
   virtual TokenEvent next() = 0;
+  // The same without blocking: nothing if there is nothing new.
+  virtual std::optional<TokenEvent> try_next() = 0;
   // Ends the answer within one step, at any time, from any thread.
   virtual void cancel() = 0;
   // Valid after the last event.
@@ -75,6 +78,8 @@ class Engine {
 
   const Tokenizer& tokenizer() const;
   const ModelInfo& info() const;
+  // How long the step that is being run has taken so far, 0 between steps: a loop that hangs is seen by this.
+  std::chrono::milliseconds step_age() const;
 
  private:
   class Impl;

@@ -16,6 +16,7 @@ class Stream final : public TokenStream {
   explicit Stream(std::shared_ptr<Mailbox> mailbox) : mailbox_(std::move(mailbox)) {}
   ~Stream() override { mailbox_->close(); }
   TokenEvent next() override { return mailbox_->take(); }
+  std::optional<TokenEvent> try_next() override { return mailbox_->try_take(); }
   void cancel() override { mailbox_->cancel(); }
   RequestStats stats() const override { return mailbox_->stats(); }
 
@@ -40,7 +41,10 @@ double milliseconds(std::chrono::steady_clock::duration duration) {
 }  // namespace
 
 EngineLoop::Active::Active(const Tokenizer& tokenizer, Request given)
-    : request(std::move(given)), detokenizer(tokenizer), stops(request.stop) {
+    : request(std::move(given)),
+      detokenizer(tokenizer),
+      stops(request.stop),
+      mailbox(std::make_shared<Mailbox>(std::move(request.on_event))) {
   sequence.tokens = std::move(request.prompt);
   sequence.prompt_tokens = sequence.length();
   sequence.all_prompt_logits = request.on_prompt_logits != nullptr;
@@ -126,11 +130,20 @@ Result<std::unique_ptr<TokenStream>> EngineLoop::submit(Request request) {
   return std::unique_ptr<TokenStream>(std::move(stream));
 }
 
+std::chrono::milliseconds EngineLoop::step_age() const {
+  const Clock::rep started = step_started_.load(std::memory_order_relaxed);
+  if (started == 0) return {};
+  return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now().time_since_epoch() -
+                                                               Clock::duration(started));
+}
+
 void EngineLoop::run() {
   set_default_float_environment();
   while (take_requests()) {
     drop_cancelled();
+    step_started_.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
     run_step();
+    step_started_.store(0, std::memory_order_relaxed);
   }
   while (!active_.empty()) finish(*active_.back(), end_event(FinishReason::kCancelled));
 }

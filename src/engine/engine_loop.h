@@ -3,6 +3,7 @@
 // A request that fails ends alone. Cancelled requests give their pages back before the next step.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <memory>
@@ -44,6 +45,8 @@ class EngineLoop {
   Result<std::unique_ptr<TokenStream>> submit(Request request);
   // As Engine::settle.
   void settle() { backend_->settle(); }
+  // As Engine::step_age.
+  std::chrono::milliseconds step_age() const;
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -56,7 +59,7 @@ class EngineLoop {
     Sequence sequence;
     Detokenizer detokenizer;
     StopStrings stops;
-    std::shared_ptr<Mailbox> mailbox = std::make_shared<Mailbox>();
+    std::shared_ptr<Mailbox> mailbox;
     uint32_t limit = 0;  // tokens generated at most
     uint32_t generated = 0;
     Clock::time_point started{}, first_token{}, last_token{};
@@ -86,6 +89,7 @@ class EngineLoop {
   Sampler sampler_;
   std::vector<std::unique_ptr<Active>> active_;  // by arrival
   std::vector<Picked> picked_;                   // in this step
+  std::atomic<Clock::rep> step_started_{0};      // of the step that runs; 0: none does
 
   std::mutex mutex_;  // of what follows
   std::condition_variable wake_;

@@ -307,6 +307,54 @@ TEST(EngineLoop, ADroppedStreamCallsNothingAnyMore) {
   }
 }
 
+TEST(EngineLoop, AStreamIsReadWithoutBlockingWhenToldOfNews) {
+  World world;
+  std::atomic<uint32_t> told{0};
+  Request request = greedy({1, 2, 3}, 12);
+  request.ignore_eos = true;
+  const Tokens wanted = world.answer(request).tokens;
+  std::promise<void> go;
+  std::shared_future<void> gate = go.get_future().share();
+  world.on_step = [gate] { gate.wait(); };
+  request.on_event = [&told] { told++; };
+  const std::unique_ptr<TokenStream> stream = world.submit(request);
+  EXPECT_FALSE(stream->try_next());
+  EXPECT_EQ(told, 0u);
+  go.set_value();
+  Tokens tokens;
+  for (uint32_t seen = 0;;) {
+    while (told == seen) std::this_thread::yield();
+    seen = told;
+    const std::optional<TokenEvent> event = stream->try_next();
+    if (!event) continue;
+    tokens.insert(tokens.end(), event->tokens.begin(), event->tokens.end());
+    if (event->finish != FinishReason::kNone) break;
+  }
+  EXPECT_EQ(tokens, wanted);
+  EXPECT_EQ(stream->try_next()->finish, FinishReason::kLength);
+}
+
+TEST(EngineLoop, TheEndOfACancelledAnswerIsToldUnlessItsStreamIsGone) {
+  World world;
+  std::atomic<uint32_t> told{0};
+  Request request = greedy({1, 2, 3}, 1000);
+  request.ignore_eos = true;
+  request.on_event = [&told] { told++; };
+  std::unique_ptr<TokenStream> stream = world.submit(request);
+  stream->cancel();
+  while (true) {
+    const std::optional<TokenEvent> event = stream->try_next();
+    if (event && event->finish == FinishReason::kCancelled) break;
+    std::this_thread::yield();
+  }
+  stream = world.submit(request);
+  stream->next();
+  stream.reset();
+  const uint32_t before = told;
+  world.answer(greedy({4}, 20));
+  EXPECT_EQ(told, before);
+}
+
 TEST(EngineLoop, TheEndOfTheEngineEndsItsStreams) {
   std::vector<std::unique_ptr<TokenStream>> streams;
   {

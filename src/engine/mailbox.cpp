@@ -18,7 +18,7 @@ void Mailbox::post(TokenEvent event) {
     const std::lock_guard lock(mutex_);
     add(event);
   }
-  arrived_.notify_all();
+  announce();
 }
 
 void Mailbox::post_last(TokenEvent event, const RequestStats& stats) {
@@ -29,7 +29,7 @@ void Mailbox::post_last(TokenEvent event, const RequestStats& stats) {
     end_.error = event.error;
     add(event);
   }
-  arrived_.notify_all();
+  announce();
 }
 
 void Mailbox::add(TokenEvent& event) {
@@ -47,9 +47,25 @@ void Mailbox::call(const std::function<void()>& callback) {
   if (!cancelled()) callback();
 }
 
+void Mailbox::announce() {
+  arrived_.notify_all();
+  const std::lock_guard lock(callback_);
+  if (on_event_) on_event_();
+}
+
 TokenEvent Mailbox::take() {
   std::unique_lock lock(mutex_);
-  arrived_.wait(lock, [this] { return has_unread_ || end_.finish != FinishReason::kNone; });
+  arrived_.wait(lock, [this] { return has_news(); });
+  return take_news();
+}
+
+std::optional<TokenEvent> Mailbox::try_take() {
+  const std::lock_guard lock(mutex_);
+  if (!has_news()) return std::nullopt;
+  return take_news();
+}
+
+TokenEvent Mailbox::take_news() {
   if (!has_unread_) return end_;
   has_unread_ = false;
   return std::exchange(unread_, {});
@@ -58,6 +74,7 @@ TokenEvent Mailbox::take() {
 void Mailbox::close() {
   cancel();
   const std::lock_guard lock(callback_);
+  on_event_ = nullptr;
 }
 
 RequestStats Mailbox::stats() const {

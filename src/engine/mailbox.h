@@ -6,6 +6,8 @@
 #include <condition_variable>
 #include <functional>
 #include <mutex>
+#include <optional>
+#include <utility>
 
 #include "engine/request.h"
 
@@ -13,6 +15,9 @@ namespace ingle {
 
 class Mailbox {
  public:
+  // `on_event`, if set, is called after every post until close().
+  explicit Mailbox(std::function<void()> on_event) : on_event_(std::move(on_event)) {}
+
   // The loop's side. An event with a finish is the last and comes with the stats.
   void post(TokenEvent event);
   void post_last(TokenEvent event, const RequestStats& stats);
@@ -22,6 +27,7 @@ class Mailbox {
 
   // The reader's side.
   TokenEvent take();
+  std::optional<TokenEvent> try_take();
   void cancel() { cancelled_.store(true, std::memory_order_release); }
   // cancel(), and no callback runs any more when it returns.
   void close();
@@ -29,9 +35,13 @@ class Mailbox {
 
  private:
   void add(TokenEvent& event);
+  void announce();
+  bool has_news() const { return has_unread_ || end_.finish != FinishReason::kNone; }
+  TokenEvent take_news();
 
   std::atomic<bool> cancelled_{false};
-  std::mutex callback_;  // held during a callback
+  std::mutex callback_;             // held during a callback
+  std::function<void()> on_event_;  // guarded by callback_; none once closed
   mutable std::mutex mutex_;
   std::condition_variable arrived_;
   TokenEvent unread_;

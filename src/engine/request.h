@@ -48,6 +48,8 @@ struct Request {
   // If set, called on the engine's thread with the logits [vocab] of every prompt position in order. Such a request
   // goes round the prefix cache.
   std::function<void(uint32_t position, std::span<const float> logits)> on_prompt_logits;
+  // If set, called on the engine's thread whenever TokenStream::try_next() has something new. It must be quick.
+  std::function<void()> on_event;
 };
 
 enum class FinishReason : uint8_t { kNone, kStop, kLength, kCancelled, kError };
