@@ -20,6 +20,7 @@ void add_import(CLI::App& app, Console& console, Action& action);
 void add_list(CLI::App& app, Console& console, Action& action);
 void add_show(CLI::App& app, Console& console, Action& action);
 void add_rm(CLI::App& app, Console& console, Action& action);
+void add_serve(CLI::App& app, Console& console, Action& action);
 void add_tokenize(CLI::App& app, Console& console, Action& action);
 void add_template(CLI::App& app, Console& console, Action& action);
 void add_eval(CLI::App& app, Console& console, Action& action);

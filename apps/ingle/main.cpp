@@ -37,6 +37,7 @@ void describe(CLI::App& app, Console& console, Action& action) {
       "MODEL is a name in the store or a path to a .gguf file. Results go to stdout, the rest to stderr.\n"
       "Exit codes: 0 done, 1 failed, 2 usage. `ingle COMMAND --help` tells more.");
   add_run(app, console, action);
+  add_serve(app, console, action);
   add_import(app, console, action);
   add_list(app, console, action);
   add_show(app, console, action);

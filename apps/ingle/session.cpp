@@ -21,7 +21,7 @@ Error no_template() {
 Result<Session> Session::create(Engine& engine, SessionOptions options, Console& console) {
   Session session(engine, std::move(options), console);
   if (!session.options_.raw && !engine.info().chat_template.empty()) {
-    ASSIGN_OR_RETURN(session.chat_, ChatPrompt::create(engine));
+    ASSIGN_OR_RETURN(session.chat_, ChatPrompt::create(engine.info().chat_template, engine.tokenizer()));
   } else if (!session.options_.system.empty()) {
     return no_template();
   }
@@ -40,7 +40,7 @@ std::vector<ChatMessage> Session::conversation() const {
 
 Result<std::vector<TokenId>> Session::prompt_for(const std::vector<ChatMessage>& messages,
                                                  const std::string& text) const {
-  if (chat_) return chat_->tokens(messages);
+  if (chat_) return chat_tokens(*chat_, messages);
   return engine_.tokenizer().encode(text);
 }
 

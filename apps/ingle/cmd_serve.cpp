@@ -1,0 +1,171 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "base/format_units.h"
+#include "command.h"
+#include "files.h"
+#include "format/gguf.h"
+#include "model_options.h"
+#include "server/server.h"
+#include "store/files.h"
+
+namespace ingle {
+namespace {
+
+constexpr size_t kMaxKeyFileBytes = size_t{1} << 20;
+
+struct Options {
+  ModelOptions model;
+  ServerOptions server;
+  std::vector<std::string> keys, hosts, aliases;
+  std::string key_file;
+  bool no_auth = false;
+  uint32_t port = 11434, max_waiting = 256, max_body_mib = 16, drain_seconds = 30;
+};
+
+// Checked before a model is loaded, which takes time.
+Result<AccessOptions> access_of(const Options& options) {
+  AccessOptions access{.keys = options.keys, .hosts = options.hosts};
+  for (const std::string& key : access.keys) RETURN_IF_ERROR(check_key(key));
+  if (!options.key_file.empty()) {
+    ASSIGN_OR_RETURN(const std::string text, read_input(options.key_file, kMaxKeyFileBytes));
+    ASSIGN_OR_RETURN(const std::vector<std::string> more, parse_key_file(text));
+    access.keys.insert(access.keys.end(), more.begin(), more.end());
+  }
+  if (options.no_auth && !access.keys.empty()) {
+    return Error{ErrorCode::kInvalidArgument, "--no-auth and API keys exclude each other", ""};
+  }
+  if (access.keys.empty() && !options.no_auth && !is_loopback(options.server.host)) {
+    return Error{ErrorCode::kInvalidArgument, "at " + options.server.host + " others could use this server",
+                 "protect it with --api-key-file or --api-key, or say --no-auth"};
+  }
+  if (!is_ip_address(options.server.host)) access.hosts.push_back(options.server.host);
+  return access;
+}
+
+bool is_path(const std::string& model) { return model.find('/') != std::string::npos || model.ends_with(".gguf"); }
+
+// SHA-256 of a file, which the store knows of its own.
+Result<std::string> digest_of_file(const std::filesystem::path& path, Console& console) {
+  constexpr std::string_view kBlob = "sha256-";
+  const std::string name = path.filename().string();
+  if (name.starts_with(kBlob)) return name.substr(kBlob.size());
+  ASSIGN_OR_RETURN(const FileFacts facts, file_facts(path));
+  Result<std::string> digest = sha256_of_file(path, [&](uint64_t done) {
+    console.progress("checking",
+                     static_cast<double>(done) / static_cast<double>(std::max<uint64_t>(facts.size_bytes, 1)));
+  });
+  console.end_progress();
+  return digest;
+}
+
+// Of a split model, the digests of all its parts.
+Result<std::string> digest_of(const std::filesystem::path& path, Console& console) {
+  constexpr std::string_view kFirst = "-00001-of-";
+  ASSIGN_OR_RETURN(std::string digest, digest_of_file(path, console));
+  const std::string name = path.filename().string();
+  const size_t at = name.rfind(kFirst);
+  if (at == std::string::npos) return digest;
+  ASSIGN_OR_RETURN(const GgufFile file, GgufFile::open(path));
+  for (uint32_t part = 2; part <= file.parts(); part++) {
+    std::string other = name;
+    other.replace(at, kFirst.size(), fmt::format("-{:05}-of-", part));
+    ASSIGN_OR_RETURN(const std::string more, digest_of_file(path.parent_path() / other, console));
+    digest += more;
+  }
+  return digest;
+}
+
+Result<ServedModelOptions> names_of(const Options& options, Console& console) {
+  constexpr std::string_view kLatest = ":latest";
+  ServedModelOptions out;
+  const std::string& model = options.model.model;
+  out.id = is_path(model) ? valid_utf8(std::filesystem::path(model).stem().string()) : model;
+  out.aliases = options.aliases;
+  if (!is_path(model)) {
+    const size_t end = model.size() - std::min(model.size(), kLatest.size());
+    if (model.find(':') == std::string::npos) out.aliases.push_back(model + std::string(kLatest));
+    if (model.ends_with(kLatest)) out.aliases.push_back(model.substr(0, end));
+  }
+  ASSIGN_OR_RETURN(const std::filesystem::path path, find_model(model, console));
+  ASSIGN_OR_RETURN(out.digest, digest_of(path, console));
+  out.kv_type = options.model.engine.kv_type;
+  out.max_open = options.model.engine.max_sequences + options.max_waiting;
+  return out;
+}
+
+Status serve(const Options& options, Console& console) {
+  ASSIGN_OR_RETURN(const AccessOptions access, access_of(options));
+  ASSIGN_OR_RETURN(const LoadedEngine loaded, load_engine(options.model, console));
+  ASSIGN_OR_RETURN(ServedModelOptions names, names_of(options, console));
+  ASSIGN_OR_RETURN(const std::shared_ptr<ServedModel> model, serve_engine(*loaded.engine, std::move(names)));
+  const ModelInfo& info = loaded.engine->info();
+  console.note(fmt::format("{}: {} {}, {}, context {} tokens, {} of KV pages", printable(model->id, false),
+                           info.architecture, info.quantization, info.backend, info.context,
+                           format_bytes(info.kv_bytes)));
+  if (!info.context_note.empty() && options.model.engine.context == 0) console.note("Note: " + info.context_note);
+  if (options.no_auth && !is_loopback(options.server.host)) {
+    console.note("Note: without API keys, whoever reaches this machine can use the server.");
+  }
+  OneModel models(model);
+  Api api(access, models);
+  return run_server(options.server, api, [&](const std::string& url) { console.note("listening on " + url); });
+}
+
+void add_access_options(CLI::App& command, Options& options) {
+  const std::string group = "Who may ask";
+  command.add_option("--api-key", options.keys, "A key that requests must carry (may be given again)")
+      ->allow_extra_args(false)
+      ->envname("INGLE_API_KEY")
+      ->type_name("KEY")
+      ->group(group);
+  command.add_option("--api-key-file", options.key_file, "A file of such keys, one a line")
+      ->type_name("FILE")
+      ->group(group);
+  command.add_flag("--no-auth", options.no_auth, "No keys, even where other machines can reach the server")
+      ->group(group);
+  command.add_option("--allowed-host", options.hosts, "A name by which clients reach the server (may be given again)")
+      ->allow_extra_args(false)
+      ->type_name("NAME")
+      ->group(group);
+}
+
+void add_limit_options(CLI::App& command, Options& options) {
+  const std::string group = "Limits";
+  add_number(command, "--max-sequences", options.model.engine.max_sequences, 1, 4096,
+             "Answers generated at the same time (default: 32)")
+      ->group(group);
+  add_number(command, "--max-waiting", options.max_waiting, 0, 4000,
+             "Answers that may wait beyond those before 429 is sent (default: 256)")
+      ->group(group);
+  add_number(command, "--max-body-mib", options.max_body_mib, 1, 1024, "Largest request (default: 16)")->group(group);
+  add_number(command, "--drain-seconds", options.drain_seconds, 0, 3600,
+             "Time to finish answers after SIGTERM (default: 30)")
+      ->group(group);
+}
+
+}  // namespace
+
+void add_serve(CLI::App& app, Console& console, Action& action) {
+  CLI::App* command = app.add_subcommand("serve", "Serve a model over OpenAI's API");
+  auto options = std::make_shared<Options>();
+  add_model_options(*command, options->model);
+  options->model.engine.max_sequences = 32;
+  command->add_option("--host", options->server.host, "Address to listen at (default: 127.0.0.1)")->type_name("HOST");
+  add_number(*command, "--port", options->port, 0, 65535, "Port (default: 11434; 0: any that is free)");
+  command->add_option("--alias", options->aliases, "Another name of the model (may be given again)")
+      ->allow_extra_args(false)
+      ->type_name("NAME");
+  add_access_options(*command, *options);
+  add_limit_options(*command, *options);
+  command->callback([options, &console, &action] {
+    options->server.port = static_cast<uint16_t>(options->port);
+    options->server.max_body_bytes = uint64_t{options->max_body_mib} << 20;
+    options->server.drain_timeout = std::chrono::seconds(options->drain_seconds);
+    action = [options, &console] { return serve(*options, console); };
+  });
+}
+
+}  // namespace ingle

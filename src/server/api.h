@@ -1,0 +1,41 @@
+// From a request to its answer: the table of paths, who may ask, and what holds for all of them. The network asks
+// refuse() once it has the headers, and handle() once it has the body. Any thread, several at a time.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+
+#include "server/access.h"
+#include "server/http.h"
+#include "server/served_model.h"
+
+namespace ingle {
+
+class Api {
+ public:
+  Api(const AccessOptions& access, ServedModels& models) : access_(access), models_(models) {}
+
+  // What can be said without the body: nothing if the request may go on.
+  std::optional<HttpResponse> refuse(const HttpRequest& request) const;
+  // The request passed refuse(). Whatever goes wrong is an answer too.
+  std::unique_ptr<Answer> handle(const HttpRequest& request);
+  // May handle() take so long that it belongs on a worker?
+  bool is_slow(const HttpRequest& request) const { return request.method == "POST"; }
+  // A request that is none, or too large.
+  HttpResponse malformed(unsigned status, std::string message) const;
+
+  // From now on not ready, and no new work.
+  void drain() { draining_ = true; }
+
+ private:
+  HttpResponse health() const;
+  HttpResponse ready() const;
+  std::unique_ptr<Answer> route(const HttpRequest& request);
+
+  const Access access_;
+  ServedModels& models_;
+  std::atomic<bool> draining_{false};
+};
+
+}  // namespace ingle

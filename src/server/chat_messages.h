@@ -1,0 +1,14 @@
+// The messages and tools of OpenAI's chat API, turned into what chat templates were written for.
+#pragma once
+
+#include "server/request_fields.h"
+#include "text/chat_template.h"
+
+namespace ingle {
+
+// Reads messages, tools, tool_choice and chat_template_kwargs. Content parts of text become one string, a newline
+// between them; "developer" is "system"; the arguments of tool calls, which the API writes as a text, become the object
+// that the text is. Images, audio and files are errors, as is a tool_choice that we could not enforce.
+void read_chat_input(RequestFields& fields, ChatInput& out);
+
+}  // namespace ingle

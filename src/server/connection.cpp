@@ -1,0 +1,345 @@
+#include "server/connection.h"
+
+#include <array>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/read.hpp>
+#include <mutex>
+#include <utility>
+
+#include "server/digest.h"
+
+namespace ingle {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using boost::system::error_code;
+using tcp = asio::ip::tcp;
+
+namespace {
+
+constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+constexpr size_t kReadBytes = 16384;
+constexpr uint32_t kMaxHeaderBytes = 32768;
+constexpr size_t kMaxBufferedBytes = 131072;  // read ahead: headers, and what a client sends before its answer is there
+constexpr std::chrono::seconds kLinger{2};
+
+// What to say of headers or a body that can't be read; 0: the client has gone or was too slow, and hears nothing.
+unsigned status_of(const error_code& error) {
+  if (error == http::error::body_limit) return 413;
+  if (error == http::error::header_limit || error == http::error::buffer_overflow) return 431;
+  if (error == http::error::end_of_stream || error == http::error::partial_message) return 0;
+  return error.category() == http::make_error_code(http::error::bad_method).category() ? 400 : 0;
+}
+
+std::string describe(unsigned status, uint64_t max_body_bytes) {
+  if (status == 413) return "the body is larger than " + std::to_string(max_body_bytes) + " bytes";
+  if (status == 431) return "the headers are larger than " + std::to_string(kMaxHeaderBytes) + " bytes";
+  return "the request is not HTTP";
+}
+
+}  // namespace
+
+// Takes word from any thread to the connection, once per turn of the network thread. It does not keep it alive.
+class Connection::Waker : public std::enable_shared_from_this<Waker> {
+ public:
+  Waker(asio::io_context& network, std::weak_ptr<Connection> connection)
+      : network_(&network), connection_(std::move(connection)) {}
+  void wake() {
+    const std::lock_guard lock(mutex_);
+    if (posted_ || network_ == nullptr) return;
+    posted_ = true;
+    asio::post(*network_, [self = shared_from_this()] { self->arrive(); });
+  }
+  void close() {
+    const std::lock_guard lock(mutex_);
+    network_ = nullptr;
+  }
+
+ private:
+  void arrive() {
+    {
+      const std::lock_guard lock(mutex_);
+      posted_ = false;
+    }
+    if (const std::shared_ptr<Connection> connection = connection_.lock()) connection->signal();
+  }
+
+  std::mutex mutex_;
+  asio::io_context* network_;  // guarded by mutex_, as is the next
+  bool posted_ = false;
+  const std::weak_ptr<Connection> connection_;
+};
+
+Connection::Connection(tcp::socket socket, ServerState& server)
+    : server_(server), stream_(std::move(socket)), buffer_(kMaxBufferedBytes), news_timer_(server.network) {
+  server_.connections.insert(this);
+}
+
+Connection::~Connection() {
+  charge(0);
+  server_.connections.erase(this);
+  if (server_.on_connection_end) server_.on_connection_end();
+}
+
+void Connection::start() {
+  waker_ = std::make_shared<Waker>(server_.network, weak_from_this());
+  error_code ignored;
+  stream_.socket().set_option(tcp::no_delay(true), ignored);
+  stream_.socket().set_option(asio::socket_base::keep_alive(true), ignored);
+  stream_.socket().non_blocking(true, ignored);
+  const auto run_it = [self = shared_from_this()]() -> asio::awaitable<void> { co_await self->run(); };
+  asio::co_spawn(server_.network, run_it, asio::detached);
+}
+
+void Connection::drain() {
+  draining_ = true;
+  if (idle_) close();
+}
+
+void Connection::stop_answer() {
+  stopping_ = true;
+  signal();
+}
+
+void Connection::close() {
+  error_code ignored;
+  stream_.socket().close(ignored);
+  client_gone_ = true;
+  signal();
+}
+
+void Connection::stop_listening() {
+  if (waker_) waker_->close();
+}
+
+asio::awaitable<void> Connection::run() {
+  bool more = true;
+  while (more && !draining_) more = co_await serve_one();
+  answer_.reset();
+  close();
+}
+
+// False when the connection has to end.
+asio::awaitable<bool> Connection::serve_one() {
+  const bool arrived = co_await wait_for_request();
+  if (!arrived) co_return false;
+  Parser parser;
+  const bool has_head = co_await read_head(parser);
+  if (!has_head) co_return false;
+  HttpRequest request = request_of(parser);
+  http_1_0_ = parser.get().version() < 11;
+  std::optional<HttpResponse> refused = server_.api.refuse(request);
+  const bool no_body = parser.is_done();
+  if (refused && !no_body) {
+    co_await send_last(*refused, request);
+    co_return false;
+  }
+  const bool has_body = co_await read_body(parser, request);
+  if (!has_body) co_return false;
+  const bool keep_alive = parser.get().keep_alive() && !draining_;
+  if (refused) {
+    const bool sent = co_await send_whole(*refused, request, keep_alive);
+    co_return sent&& keep_alive;
+  }
+  request.body = std::move(parser.get().body());
+  co_await make_answer(request);
+  request.body = {};
+  charge(0);
+  const bool sent = co_await send_answer(request, keep_alive);
+  answer_.reset();
+  co_return sent&& keep_alive;
+}
+
+asio::awaitable<bool> Connection::wait_for_request() {
+  if (buffer_.size() > 0) co_return true;
+  idle_ = true;
+  stream_.expires_after(server_.options.idle_timeout);
+  const auto [error, bytes] = co_await stream_.async_read_some(buffer_.prepare(kReadBytes), kAwait);
+  idle_ = false;
+  if (error) co_return false;
+  buffer_.commit(bytes);
+  co_return true;
+}
+
+asio::awaitable<bool> Connection::read_head(Parser& parser) {
+  parser.header_limit(kMaxHeaderBytes);
+  parser.body_limit(server_.options.max_body_bytes);
+  stream_.expires_after(server_.options.header_timeout);
+  const auto [error, bytes] = co_await http::async_read_header(stream_, buffer_, parser, kAwait);
+  if (!error) co_return true;
+  if (const unsigned status = status_of(error); status != 0) {
+    const HttpRequest request = request_of(parser);
+    const HttpResponse response = server_.api.malformed(status, describe(status, server_.options.max_body_bytes));
+    co_await send_last(response, request);
+  }
+  co_return false;
+}
+
+asio::awaitable<bool> Connection::read_body(Parser& parser, const HttpRequest& request) {
+  if (!parser.is_done() && equal_ignoring_case(request.header("Expect"), "100-continue")) {
+    const bool sent = co_await write("HTTP/1.1 100 Continue\r\n\r\n");
+    if (!sent) co_return false;
+  }
+  stream_.expires_after(server_.options.body_timeout);
+  while (!parser.is_done()) {
+    const auto [error, bytes] = co_await http::async_read_some(stream_, buffer_, parser, kAwait);
+    std::optional<HttpResponse> refused;
+    if (error) {
+      const unsigned status = status_of(error);
+      if (status == 0) co_return false;
+      refused = server_.api.malformed(status, describe(status, server_.options.max_body_bytes));
+    } else if (!charge(parser.get().body().size())) {
+      refused = server_.api.malformed(503, "the server is busy with other large requests");
+    }
+    if (refused) {
+      co_await send_last(*refused, request);
+      co_return false;
+    }
+  }
+  co_return true;
+}
+
+HttpRequest Connection::request_of(const Parser& parser) {
+  HttpRequest request;
+  request.method = std::string(parser.get().method_string());
+  const std::string_view target(parser.get().target().data(), parser.get().target().size());
+  request.path = std::string(target.substr(0, target.find('?')));
+  for (const auto& field : parser.get()) request.headers.emplace_back(field.name_string(), field.value());
+  const std::string_view id = request.header("x-request-id");
+  request.id = is_sane_id(id) ? std::string(id) : "req_" + random_id();
+  request.wake = [waker = waker_] { waker->wake(); };
+  return request;
+}
+
+// Counts the bytes of this connection's body in place of those before; false if that is too much for all together.
+bool Connection::charge(uint64_t body_bytes) {
+  server_.buffered_bytes -= charged_bytes_;
+  server_.buffered_bytes += body_bytes;
+  charged_bytes_ = body_bytes;
+  return server_.buffered_bytes <= server_.options.max_buffered_bytes;
+}
+
+asio::awaitable<void> Connection::make_answer(const HttpRequest& request) {
+  stream_.expires_never();
+  if (!server_.api.is_slow(request)) {
+    answer_ = server_.api.handle(request);
+    co_return;
+  }
+  const auto work = [this, &request]() -> asio::awaitable<std::unique_ptr<Answer>> {
+    co_return server_.api.handle(request);
+  };
+  answer_ = co_await asio::co_spawn(server_.workers, work, asio::use_awaitable);
+}
+
+// False when the client has gone or the answer ends with the connection.
+asio::awaitable<bool> Connection::send_answer(const HttpRequest& request, bool keep_alive) {
+  const bool head_only = request.method == "HEAD";
+  bool started = false;
+  while (!client_gone_) {
+    if (stopping_) answer_->stop();
+    Answer::Part part = answer_->take();
+    std::string out;
+    if (part.start && part.last) {
+      part.start->body += part.more;
+      const bool sent = co_await send_whole(*part.start, request, keep_alive);
+      co_return sent;
+    }
+    if (part.start) {
+      started = true;
+      out = head_text(*part.start, request.id,
+                      {.length = {}, .chunked = !http_1_0_, .keep_alive = keep_alive && !http_1_0_});
+      part.more.insert(0, part.start->body);
+    }
+    if (!part.more.empty() && !head_only) out += http_1_0_ ? part.more : chunk_text(part.more);
+    if (part.last && started && !http_1_0_) out += chunk_text("");
+    if (!out.empty()) {
+      const bool sent = co_await write(out);
+      if (!sent) co_return false;
+    }
+    if (part.last) co_return !http_1_0_;
+    co_await wait_for_news();
+  }
+  co_return false;
+}
+
+asio::awaitable<bool> Connection::send_whole(const HttpResponse& response, const HttpRequest& request,
+                                             bool keep_alive) {
+  std::string out =
+      head_text(response, request.id, {.length = response.body.size(), .chunked = false, .keep_alive = keep_alive});
+  if (request.method != "HEAD") out += response.body;
+  const bool sent = co_await write(out);
+  co_return sent;
+}
+
+// For an answer before the request was read to its end: what still comes is taken for a while, since closing on it
+// would have the client's system throw our answer away.
+asio::awaitable<void> Connection::send_last(const HttpResponse& response, const HttpRequest& request) {
+  const bool sent = co_await send_whole(response, request, false);
+  if (sent) co_await linger();
+}
+
+asio::awaitable<void> Connection::linger() {
+  error_code ignored;
+  stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+  stream_.expires_after(kLinger);
+  std::array<char, kReadBytes> thrown_away;
+  while (true) {
+    const auto [error, bytes] = co_await stream_.async_read_some(asio::buffer(thrown_away), kAwait);
+    if (error) co_return;
+  }
+}
+
+asio::awaitable<bool> Connection::write(const std::string& bytes) {
+  stream_.expires_after(server_.options.write_timeout);
+  const auto [error, written] = co_await asio::async_write(stream_, asio::buffer(bytes), kAwait);
+  stream_.expires_never();
+  co_return !error;
+}
+
+asio::awaitable<void> Connection::wait_for_news() {
+  watch();
+  while (!has_news_ && !client_gone_) {
+    news_timer_.expires_at(asio::steady_timer::time_point::max());
+    co_await news_timer_.async_wait(kAwait);
+  }
+  has_news_ = false;
+}
+
+void Connection::signal() {
+  has_news_ = true;
+  news_timer_.cancel();
+}
+
+void Connection::watch() {
+  if (watching_ || !stream_.socket().is_open()) return;
+  watching_ = true;
+  stream_.socket().async_wait(tcp::socket::wait_read, [self = shared_from_this()](error_code) {
+    self->watching_ = false;
+    self->on_readable();
+  });
+}
+
+// Something came while an answer is in the making: the client's end, or its next request, which is kept.
+void Connection::on_readable() {
+  if (!answer_ || client_gone_) return;
+  const size_t room = kMaxBufferedBytes - buffer_.size();
+  if (room == 0) return;
+  error_code error;
+  const size_t bytes = stream_.socket().read_some(buffer_.prepare(std::min(room, kReadBytes)), error);
+  if (error && error != asio::error::would_block) {
+    client_gone_ = true;
+    signal();
+    return;
+  }
+  buffer_.commit(bytes);
+  watch();
+}
+
+}  // namespace ingle

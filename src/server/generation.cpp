@@ -1,0 +1,97 @@
+#include "server/generation.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace ingle {
+namespace {
+
+// Takes `tickets` of the model's places, all or none.
+bool take_places(ServedModel& model, uint32_t tickets) {
+  uint32_t open = model.open.load();
+  do {
+    if (tickets > model.max_open || open > model.max_open - tickets) return false;
+  } while (!model.open.compare_exchange_weak(open, open + tickets));
+  return true;
+}
+
+ApiError too_long(size_t tokens, uint32_t context) {
+  return {.status = 400,
+          .message = fmt::format("the prompt has {} tokens, the model's context holds {} (shorten the prompt)", tokens,
+                                 context),
+          .param = {},
+          .code = "context_length_exceeded"};
+}
+
+ApiError queue_full(const ServedModel& model) {
+  return {.status = 429,
+          .message = fmt::format("{} requests are running or waiting already (try again later)", model.open.load()),
+          .param = {},
+          .code = "queue_full"};
+}
+
+}  // namespace
+
+Generation::Generation(std::shared_ptr<ServedModel> model, uint32_t choices_per_prompt, uint32_t tickets)
+    : model_(std::move(model)), choices_per_prompt_(choices_per_prompt), tickets_(tickets) {}
+
+Generation::~Generation() {
+  streams_.clear();
+  model_->open -= tickets_;
+}
+
+std::variant<std::unique_ptr<Generation>, ApiError> Generation::start(std::shared_ptr<ServedModel> model,
+                                                                      const Request& request,
+                                                                      const std::vector<std::vector<TokenId>>& prompts,
+                                                                      uint32_t choices_per_prompt) {
+  Engine& engine = *model->engine;
+  for (const auto& prompt : prompts) {
+    if (prompt.size() > engine.info().context) return too_long(prompt.size(), engine.info().context);
+  }
+  const auto total = static_cast<uint32_t>(prompts.size()) * choices_per_prompt;
+  if (!take_places(*model, total)) return queue_full(*model);
+  std::unique_ptr<Generation> generation(new Generation(std::move(model), choices_per_prompt, total));
+  for (const auto& prompt : prompts) {
+    for (uint32_t choice = 0; choice < choices_per_prompt; choice++) {
+      Request one = request;
+      one.prompt = prompt;
+      one.choice = choice;
+      Result<std::unique_ptr<TokenStream>> stream = engine.submit(std::move(one));
+      if (!stream.ok()) return api_error(stream.error());
+      generation->streams_.push_back(std::move(stream).value());
+    }
+  }
+  generation->finished_.assign(total, false);
+  generation->unfinished_ = total;
+  return generation;
+}
+
+std::vector<Generation::News> Generation::take() {
+  std::vector<News> news;
+  for (uint32_t choice = 0; choice < choices(); choice++) {
+    if (finished_[choice]) continue;
+    std::optional<TokenEvent> event = streams_[choice]->try_next();
+    if (!event) continue;
+    if (event->finish != FinishReason::kNone) {
+      finished_[choice] = true;
+      unfinished_--;
+    }
+    news.push_back({choice, std::move(*event)});
+  }
+  return news;
+}
+
+Usage Generation::usage() const {
+  Usage usage;
+  for (uint32_t choice = 0; choice < choices(); choice++) {
+    const RequestStats stats = streams_[choice]->stats();
+    usage.completion_tokens += stats.generated_tokens;
+    if (choice % choices_per_prompt_ != 0) continue;
+    usage.prompt_tokens += stats.prompt_tokens;
+    usage.cached_tokens += stats.cached_tokens;
+  }
+  return usage;
+}
+
+}  // namespace ingle

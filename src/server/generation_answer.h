@@ -1,0 +1,46 @@
+// The answer to a request for generated text, whatever the API: reads the choices as they come, and has a writer say
+// them in the API's words, as a stream of events or as one body at the end.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "server/generation.h"
+#include "server/http.h"
+
+namespace ingle {
+
+class AnswerWriter {
+ public:
+  virtual ~AnswerWriter() = default;
+  virtual const char* stream_type() const = 0;  // Content-Type of the stream
+  // The text of the stream for what is new of one choice; before the first event, for its beginning; after the last,
+  // for its end; and for an end in failure.
+  virtual std::string begin(uint32_t choices) = 0;
+  virtual std::string news(uint32_t choice, const TokenEvent& event) = 0;
+  virtual std::string end(const Usage& usage) = 0;
+  virtual std::string failure(const ApiError& error) = 0;
+  // The body that says it all at once; answers by choice.
+  virtual std::string whole(const std::vector<TokenEvent>& answers, const Usage& usage) = 0;
+};
+
+class GenerationAnswer final : public Answer {
+ public:
+  GenerationAnswer(std::unique_ptr<Generation> generation, std::unique_ptr<AnswerWriter> writer, bool stream);
+  Part take() override;
+  void stop() override { stopped_ = true; }
+
+ private:
+  Part fail(const ApiError& error);
+  Part stream_part(const std::vector<Generation::News>& news);
+  Part whole_part(std::vector<Generation::News>& news);
+
+  const std::unique_ptr<Generation> generation_;
+  const std::unique_ptr<AnswerWriter> writer_;
+  const bool stream_;
+  bool started_ = false, stopped_ = false;
+  std::vector<TokenEvent> answers_;  // by choice, where it is no stream
+};
+
+}  // namespace ingle

@@ -1,0 +1,24 @@
+// The fields that say how an answer is generated, which OpenAI's chat and text completions share, and those of vLLM and
+// llama.cpp that their users send along.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/request.h"
+#include "server/request_fields.h"
+
+namespace ingle {
+
+inline constexpr uint32_t kMaxChoices = 128;  // n, and prompts times n
+
+struct GenerationFields {
+  Request request;  // but for the prompt
+  uint32_t choices = 1;
+  bool stream = false, include_usage = false;
+};
+
+// Sets what the fields say over what `out` has: the model's defaults. Without a seed one is drawn. Fields that ask for
+// what we can't do yet are errors, since an answer without it would not be what was asked for.
+void read_generation_fields(RequestFields& fields, GenerationFields& out);
+
+}  // namespace ingle

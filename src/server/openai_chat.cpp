@@ -1,0 +1,160 @@
+#include <utility>
+
+#include "server/chat_messages.h"
+#include "server/openai.h"
+#include "server/openai_common.h"
+
+namespace ingle {
+namespace {
+
+namespace json = boost::json;
+
+constexpr uint32_t kMaxTopLogprobs = 20;
+
+json::object logprob_object(const Tokenizer& tokenizer, TokenId id, float logprob) {
+  json::array bytes;
+  for (const char byte : tokenizer.token_bytes(id)) bytes.push_back(static_cast<unsigned char>(byte));
+  json::object out;
+  out["token"] = token_text(tokenizer, id);
+  out["logprob"] = logprob;
+  out["bytes"] = std::move(bytes);
+  return out;
+}
+
+class ChatWriter final : public AnswerWriter {
+ public:
+  ChatWriter(std::shared_ptr<ServedModel> model, const GenerationFields& fields)
+      : model_(std::move(model)),
+        tokenizer_(model_->engine->tokenizer()),
+        head_(*model_, "chatcmpl-"),
+        logprobs_(fields.request.logprobs),
+        include_usage_(fields.include_usage) {}
+
+  const char* stream_type() const override { return "text/event-stream"; }
+
+  std::string begin(uint32_t choices) override {
+    std::string out;
+    for (uint32_t choice = 0; choice < choices; choice++) {
+      out += chunk(choice, {{"role", "assistant"}, {"content", ""}}, nullptr, FinishReason::kNone);
+    }
+    return out;
+  }
+
+  std::string news(uint32_t choice, const TokenEvent& event) override {
+    std::string out;
+    const bool has_logprobs = logprobs_ && said_tokens(tokenizer_, event) > 0;
+    if (!event.text.empty() || has_logprobs) {
+      out += chunk(choice, {{"content", event.text}}, logprobs(event), FinishReason::kNone);
+    }
+    if (event.finish != FinishReason::kNone) out += chunk(choice, {}, nullptr, event.finish);
+    return out;
+  }
+
+  std::string end(const Usage& usage) override {
+    if (!include_usage_) return kSseDone;
+    json::object out = head_.object("chat.completion.chunk");
+    out["choices"] = json::array();
+    out["usage"] = usage_object(usage);
+    return sse(out) + kSseDone;
+  }
+
+  std::string failure(const ApiError& error) override { return sse_failure(error); }
+
+  std::string whole(const std::vector<TokenEvent>& answers, const Usage& usage) override {
+    json::array choices;
+    for (size_t i = 0; i < answers.size(); i++) {
+      json::object choice;
+      choice["index"] = i;
+      choice["message"] = json::object{{"role", "assistant"}, {"content", answers[i].text}, {"refusal", nullptr}};
+      choice["logprobs"] = logprobs(answers[i]);
+      choice["finish_reason"] = finish_value(answers[i].finish);
+      choices.push_back(std::move(choice));
+    }
+    json::object out = head_.object("chat.completion");
+    out["choices"] = std::move(choices);
+    out["usage"] = usage_object(usage);
+    return json::serialize(out);
+  }
+
+ private:
+  std::string chunk(uint32_t choice, json::object delta, json::value logprobs, FinishReason finish) const {
+    json::object inner;
+    inner["index"] = choice;
+    inner["delta"] = std::move(delta);
+    inner["logprobs"] = std::move(logprobs);
+    inner["finish_reason"] = finish_value(finish);
+    json::object out = head_.object("chat.completion.chunk");
+    out["choices"] = json::array{std::move(inner)};
+    if (include_usage_) out["usage"] = nullptr;
+    return sse(out);
+  }
+
+  json::value logprobs(const TokenEvent& event) const {
+    if (!logprobs_) return nullptr;
+    json::array content;
+    for (size_t i = 0; i < said_tokens(tokenizer_, event); i++) {
+      json::object token = logprob_object(tokenizer_, event.tokens[i], event.logprobs[i]);
+      json::array top;
+      for (const auto& [id, logprob] : event.top_logprobs[i]) top.push_back(logprob_object(tokenizer_, id, logprob));
+      token["top_logprobs"] = std::move(top);
+      content.push_back(std::move(token));
+    }
+    return json::object{{"content", std::move(content)}, {"refusal", nullptr}};
+  }
+
+  const std::shared_ptr<ServedModel> model_;
+  const Tokenizer& tokenizer_;
+  const AnswerHead head_;
+  const bool logprobs_, include_usage_;
+};
+
+void read_logprobs(RequestFields& fields, Request& request) {
+  fields.read("logprobs", request.logprobs);
+  fields.read("top_logprobs", request.top_logprobs, 0, kMaxTopLogprobs);
+  if (request.top_logprobs > 0 && !request.logprobs)
+    fields.refuse("top_logprobs", "is for logprobs only (set logprobs)");
+}
+
+// What would change the answer and that we can't do.
+void refuse_unsupported(RequestFields& fields) {
+  if (fields.has("audio")) fields.refuse("audio", "is not supported");
+  if (fields.has("modalities")) {
+    const jinja::Value& given = *fields.find("modalities");
+    const bool text_only = given.is_sequence() && given.items().size() == 1 && given.items()[0].is_string() &&
+                           given.items()[0].text() == "text";
+    if (!text_only) fields.refuse("modalities", "may only be [\"text\"]");
+  }
+  bool prefix = false;
+  fields.read("continue_final_message", prefix);
+  if (prefix) fields.refuse("continue_final_message", "is not supported");
+}
+
+}  // namespace
+
+std::unique_ptr<Answer> openai_chat(ServedModels& models, const HttpRequest& request) {
+  jinja::Value body;
+  std::optional<ApiError> error = parse_object(request.body, body);
+  if (error) return answer_with(openai_error(*error));
+  RequestFields fields(body);
+  const std::shared_ptr<ServedModel> model = find_model(models, fields, error);
+  if (error) return answer_with(openai_error(*error));
+
+  GenerationFields generation;
+  generation.request.sampling = model->engine->info().default_sampling;
+  generation.request.on_event = request.wake;
+  read_generation_fields(fields, generation);
+  fields.read("max_completion_tokens", generation.request.max_tokens, 1, 0x7fffffff);
+  read_logprobs(fields, generation.request);
+  refuse_unsupported(fields);
+  ChatInput input;
+  read_chat_input(fields, input);
+  if (fields.error()) return answer_with(openai_error(*fields.error()));
+  if (!model->chat) {
+    return answer_with(openai_error(invalid_field("model", "the model has no chat template (use /v1/completions)")));
+  }
+  const Result<std::vector<TokenId>> prompt = model->chat->tokens(std::move(input));
+  if (!prompt.ok()) return answer_with(openai_error(invalid_field("messages", prompt.error().to_string())));
+  return start_answer(model, generation, {*prompt}, std::make_unique<ChatWriter>(model, generation));
+}
+
+}  // namespace ingle

@@ -1,0 +1,85 @@
+#include "server/openai_common.h"
+
+#include <ctime>
+#include <utility>
+
+#include "server/digest.h"
+#include "text/utf8.h"
+
+namespace ingle {
+
+namespace json = boost::json;
+
+std::shared_ptr<ServedModel> find_model(ServedModels& models, RequestFields& fields, std::optional<ApiError>& error) {
+  std::string name;
+  fields.read("model", name);
+  if (fields.error()) {
+    error = fields.error();
+    return nullptr;
+  }
+  std::shared_ptr<ServedModel> model = models.find(name);
+  if (model == nullptr) error = model_not_found(name);
+  return model;
+}
+
+ApiError model_not_found(const std::string& name) {
+  return {.status = 404,
+          .message = "there is no model \"" + name + "\" here (GET /v1/models lists them)",
+          .param = "model",
+          .code = "model_not_found"};
+}
+
+AnswerHead::AnswerHead(const ServedModel& served, const char* id_prefix)
+    : id(id_prefix + random_id()),
+      model(served.id),
+      fingerprint(served.fingerprint),
+      created(static_cast<int64_t>(std::time(nullptr))) {}
+
+json::object AnswerHead::object(const char* kind) const {
+  json::object out;
+  out["id"] = id;
+  out["object"] = kind;
+  out["created"] = created;
+  out["model"] = model;
+  out["system_fingerprint"] = fingerprint;
+  return out;
+}
+
+json::object usage_object(const Usage& usage) {
+  json::object out;
+  out["prompt_tokens"] = usage.prompt_tokens;
+  out["completion_tokens"] = usage.completion_tokens;
+  out["total_tokens"] = usage.prompt_tokens + usage.completion_tokens;
+  out["prompt_tokens_details"] = json::object{{"cached_tokens", usage.cached_tokens}};
+  return out;
+}
+
+json::value finish_value(FinishReason finish) {
+  if (finish == FinishReason::kStop) return "stop";
+  if (finish == FinishReason::kLength) return "length";
+  return nullptr;
+}
+
+std::string token_text(const Tokenizer& tokenizer, TokenId id) {
+  return replace_each_invalid_byte(tokenizer.token_bytes(id));
+}
+
+size_t said_tokens(const Tokenizer& tokenizer, const TokenEvent& event) {
+  size_t count = event.tokens.size();
+  if (event.finish == FinishReason::kStop && count > 0 && tokenizer.is_eog(event.tokens.back())) count--;
+  return count;
+}
+
+std::string sse(const json::object& event) { return "data: " + json::serialize(event) + "\n\n"; }
+
+std::string sse_failure(const ApiError& error) { return "data: " + openai_error_body(error) + "\n\n" + kSseDone; }
+
+std::unique_ptr<Answer> start_answer(std::shared_ptr<ServedModel> model, const GenerationFields& fields,
+                                     const std::vector<std::vector<TokenId>>& prompts,
+                                     std::unique_ptr<AnswerWriter> writer) {
+  auto started = Generation::start(std::move(model), fields.request, prompts, fields.choices);
+  if (const ApiError* error = std::get_if<ApiError>(&started)) return answer_with(openai_error(*error));
+  return std::make_unique<GenerationAnswer>(std::move(std::get<0>(started)), std::move(writer), fields.stream);
+}
+
+}  // namespace ingle

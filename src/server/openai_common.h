@@ -1,0 +1,44 @@
+// What OpenAI's chat and text completions have in common.
+#pragma once
+
+#include <boost/json.hpp>
+#include <memory>
+#include <string>
+
+#include "server/generation_answer.h"
+#include "server/generation_fields.h"
+#include "server/served_model.h"
+
+namespace ingle {
+
+// The model that the request's "model" names; null after an error, which is then in `fields` or `error`.
+std::shared_ptr<ServedModel> find_model(ServedModels& models, RequestFields& fields, std::optional<ApiError>& error);
+
+ApiError model_not_found(const std::string& name);
+
+// The fields that begin every object of an answer.
+struct AnswerHead {
+  AnswerHead(const ServedModel& model, const char* id_prefix);
+  boost::json::object object(const char* kind) const;
+
+  std::string id, model, fingerprint;
+  int64_t created;
+};
+
+boost::json::object usage_object(const Usage& usage);
+boost::json::value finish_value(FinishReason finish);  // null while there is none
+// A token's text where its bytes need not be characters: U+FFFD stands for those that are none.
+std::string token_text(const Tokenizer& tokenizer, TokenId id);
+// As many of the event's tokens as are said: without the one that ended the answer.
+size_t said_tokens(const Tokenizer& tokenizer, const TokenEvent& event);
+
+std::string sse(const boost::json::object& event);  // data: {...}
+inline constexpr const char* kSseDone = "data: [DONE]\n\n";
+std::string sse_failure(const ApiError& error);
+
+// Starts the generation and gives its answer.
+std::unique_ptr<Answer> start_answer(std::shared_ptr<ServedModel> model, const GenerationFields& fields,
+                                     const std::vector<std::vector<TokenId>>& prompts,
+                                     std::unique_ptr<AnswerWriter> writer);
+
+}  // namespace ingle

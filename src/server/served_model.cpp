@@ -1,0 +1,57 @@
+#include "server/served_model.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ctime>
+
+#include "server/digest.h"
+
+namespace ingle {
+namespace {
+
+// Raised whenever the same model and request could give other bits than before (docs/numerics.md).
+constexpr int kNumericsVersion = 1;
+// Far longer than a step takes: the largest slice of a prompt on a slow machine.
+constexpr std::chrono::minutes kHungAfter{2};
+
+const char* kv_name(KvType type) {
+  switch (type) {
+    case KvType::kF16:
+      return "f16";
+    case KvType::kQ8_0:
+      return "q8_0";
+    case KvType::kF32:
+      return "f32";
+  }
+  return "";
+}
+
+}  // namespace
+
+bool ServedModel::answers_to(std::string_view name) const {
+  return name == id || std::find(aliases.begin(), aliases.end(), name) != aliases.end();
+}
+
+std::shared_ptr<ServedModel> OneModel::find(std::string_view name) {
+  return name.empty() || model_->answers_to(name) ? model_ : nullptr;
+}
+
+bool OneModel::healthy() const { return model_->engine->step_age() < kHungAfter; }
+
+Result<std::shared_ptr<ServedModel>> serve_engine(Engine& engine, ServedModelOptions options) {
+  auto model = std::make_shared<ServedModel>();
+  model->id = std::move(options.id);
+  model->aliases = std::move(options.aliases);
+  model->created = static_cast<int64_t>(std::time(nullptr));
+  model->engine = &engine;
+  model->max_open = options.max_open;
+  const std::string decides = fmt::format("{} {} {}", options.digest, kv_name(options.kv_type), kNumericsVersion);
+  model->fingerprint = "fp_" + to_hex(sha256(decides)).substr(0, 16);
+  if (!engine.info().chat_template.empty()) {
+    ASSIGN_OR_RETURN(model->chat, ChatPrompt::create(engine.info().chat_template, engine.tokenizer()));
+  }
+  return model;
+}
+
+}  // namespace ingle

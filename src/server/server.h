@@ -1,0 +1,35 @@
+// Listens and answers: one thread for all connections, a few workers for what takes time (parsing, templates,
+// tokenizing); the engine's thread only ever tells that there is news. A connection costs no thread.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "base/result.h"
+#include "server/api.h"
+
+namespace ingle {
+
+struct ServerOptions {
+  std::string host = "127.0.0.1";
+  uint16_t port = 11434;  // 0: one that is free
+  uint32_t workers = 2;
+  uint32_t max_connections = 4096;
+  uint64_t max_body_bytes = uint64_t{16} << 20;
+  uint64_t max_buffered_bytes = uint64_t{256} << 20;  // of the bodies of all requests together
+  std::chrono::seconds idle_timeout{120};             // between two requests of a connection
+  std::chrono::seconds header_timeout{15};            // from the first byte of a request to the last of its headers
+  std::chrono::seconds body_timeout{60};              // for the whole body
+  std::chrono::seconds write_timeout{30};             // for the client to take what it is sent
+  std::chrono::seconds drain_timeout{30};             // for answers to finish once the server is told to end
+};
+
+// Answers until SIGTERM or SIGINT, then lets the answers that are under way finish, up to the deadline, and returns; a
+// second signal ends them at once. `on_listening` is called with the addresses. Errors: kIo (the address can't be
+// bound), kInvalidArgument (it is none).
+Status run_server(const ServerOptions& options, Api& api,
+                  const std::function<void(const std::string& url)>& on_listening);
+
+}  // namespace ingle
