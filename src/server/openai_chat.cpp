@@ -16,7 +16,7 @@ json::object logprob_object(const Tokenizer& tokenizer, TokenId id, float logpro
   for (const char byte : tokenizer.token_bytes(id)) bytes.push_back(static_cast<unsigned char>(byte));
   json::object out;
   out["token"] = token_text(tokenizer, id);
-  out["logprob"] = logprob;
+  out["logprob"] = said_logprob(logprob);
   out["bytes"] = std::move(bytes);
   return out;
 }

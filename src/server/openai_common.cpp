@@ -1,5 +1,6 @@
 #include "server/openai_common.h"
 
+#include <algorithm>
 #include <ctime>
 #include <utility>
 
@@ -63,6 +64,8 @@ json::value finish_value(FinishReason finish) {
 std::string token_text(const Tokenizer& tokenizer, TokenId id) {
   return replace_each_invalid_byte(tokenizer.token_bytes(id));
 }
+
+float said_logprob(float logprob) { return std::max(logprob, -9999.0f); }
 
 size_t said_tokens(const Tokenizer& tokenizer, const TokenEvent& event) {
   size_t count = event.tokens.size();

@@ -29,6 +29,8 @@ boost::json::object usage_object(const Usage& usage);
 boost::json::value finish_value(FinishReason finish);  // null while there is none
 // A token's text where its bytes need not be characters: U+FFFD stands for those that are none.
 std::string token_text(const Tokenizer& tokenizer, TokenId id);
+// For JSON, which has no infinity: a token that can't come has -9999, as OpenAI has it.
+float said_logprob(float logprob);
 // As many of the event's tokens as are said: without the one that ended the answer.
 size_t said_tokens(const Tokenizer& tokenizer, const TokenEvent& event);
 

@@ -105,9 +105,9 @@ class CompletionWriter final : public AnswerWriter {
     for (size_t i = 0; i < said_tokens(tokenizer_, event); i++) {
       const std::string text = token_text(tokenizer_, event.tokens[i]);
       json::object top;
-      for (const auto& [id, logprob] : event.top_logprobs[i]) top[token_text(tokenizer_, id)] = logprob;
+      for (const auto& [id, logprob] : event.top_logprobs[i]) top[token_text(tokenizer_, id)] = said_logprob(logprob);
       tokens.push_back(json::string(text));
-      scores.push_back(event.logprobs[i]);
+      scores.push_back(said_logprob(event.logprobs[i]));
       tops.push_back(std::move(top));
       offsets.push_back(offset);
       offset += count_characters(text);

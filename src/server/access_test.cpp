@@ -1,0 +1,62 @@
+#include "server/access.h"
+
+#include <gtest/gtest.h>
+
+namespace ingle {
+namespace {
+
+unsigned status(const Access& access, HttpHeaders headers, bool open = false) {
+  HttpRequest request;
+  request.headers = std::move(headers);
+  const std::optional<ApiError> refused = access.refuse(request, open);
+  return refused ? refused->status : 200;
+}
+
+TEST(Access, KeysInEveryStyle) {
+  const Access access({.keys = {"one", "two"}, .hosts = {}});
+  EXPECT_EQ(status(access, {{"authorization", "Bearer one"}}), 200u);
+  EXPECT_EQ(status(access, {{"Authorization", "bEaReR two"}}), 200u);
+  EXPECT_EQ(status(access, {{"X-API-Key", "two"}}), 200u);
+  for (const char* wrong : {"", "Bearer", "Bearer ", "Bearer on", "Bearer onee", "Bearer One", "Bearer  one", "one"}) {
+    EXPECT_EQ(status(access, {{"Authorization", wrong}}), 401u) << wrong;
+  }
+  EXPECT_EQ(status(access, {}), 401u);
+  EXPECT_EQ(status(access, {}, true), 200u);
+  EXPECT_EQ(status(access, {{"Host", "any.example"}, {"x-api-key", "one"}}), 200u);
+}
+
+TEST(Access, WithoutKeysPagesOfOtherSitesAreRefused) {
+  const Access access({.keys = {}, .hosts = {"box.lan"}});
+  for (const char* host : {"localhost", "LOCALHOST:80", "a.localhost", "127.0.0.1:11434", "192.168.1.2", "[::1]:80",
+                           "::1", "box.lan", "Box.LAN:11434"}) {
+    EXPECT_EQ(status(access, {{"Host", host}}), 200u) << host;
+    EXPECT_EQ(status(access, {{"Host", host}, {"Origin", std::string("http://") + host}}), 200u) << host;
+    EXPECT_EQ(status(access, {{"Host", host}, {"Origin", "http://evil.example"}}), 403u) << host;
+  }
+  for (const char* host : {"evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "box.lan.evil", "1.2.3",
+                           "x:80", "[evil]", "127.evil"}) {
+    EXPECT_EQ(status(access, {{"Host", host}}), 403u) << host;
+  }
+  EXPECT_EQ(status(access, {{"Host", "evil.example"}}, true), 403u);
+  EXPECT_EQ(status(access, {{"Host", "localhost"}, {"Origin", "null"}}), 403u);
+  EXPECT_EQ(status(access, {{"Host", "localhost:1"}, {"Origin", "http://localhost:2"}}), 403u);
+  EXPECT_EQ(status(access, {}), 200u);
+}
+
+TEST(Access, LoopbackIsThisMachineAlone) {
+  for (const char* host : {"127.0.0.1", "127.9.9.9", "localhost", "::1", "[::1]"})
+    EXPECT_TRUE(is_loopback(host)) << host;
+  for (const char* host : {"0.0.0.0", "::", "192.168.0.1", "127.example", "box", ""})
+    EXPECT_FALSE(is_loopback(host)) << host;
+}
+
+TEST(Access, KeyFiles) {
+  const Result<std::vector<std::string>> keys = parse_key_file("# comment\n one\n");
+  EXPECT_FALSE(keys.ok());
+  EXPECT_EQ(*parse_key_file("# comment\r\none\r\n\n\ntwo  \nthree"), (std::vector<std::string>{"one", "two", "three"}));
+  for (const char* text : {"", "\n\n", "# one", "a b", "a\x01", "\xc3\xa9"})
+    EXPECT_FALSE(parse_key_file(text).ok()) << text;
+}
+
+}  // namespace
+}  // namespace ingle

@@ -1,0 +1,86 @@
+#include "server/chat_messages.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "text/json_value.h"
+
+namespace ingle {
+namespace {
+
+// The messages and tools as templates get them, as JSON; or "error: " and the field.
+std::string read(const std::string& body) {
+  jinja::Value value;
+  const std::optional<ApiError> error = parse_object(body, value);
+  EXPECT_FALSE(error) << body;
+  if (error) return error->message;
+  RequestFields fields(value);
+  ChatInput input;
+  read_chat_input(fields, input);
+  if (fields.error()) return "error: " + fields.error()->param;
+  std::string out = jinja::to_json_text(input.messages, {});
+  if (!input.tools.is_none()) out += " tools " + jinja::to_json_text(input.tools, {});
+  for (const auto& [name, more] : input.variables) out += " " + name + "=" + jinja::to_json_text(more, {});
+  return out;
+}
+
+std::string messages(const std::string& inner) { return read("{\"messages\":[" + inner + "]}"); }
+
+TEST(ChatMessages, BecomeWhatTemplatesWereWrittenFor) {
+  EXPECT_EQ(messages(R"({"role":"user","content":"hi"})"), R"([{"role": "user", "content": "hi"}])");
+  EXPECT_EQ(messages(R"({"role":"developer","content":"x"})"), R"([{"role": "system", "content": "x"}])");
+  EXPECT_EQ(
+      messages(
+          R"({"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":""},{"type":"text","text":"b"}]})"),
+      R"([{"role": "user", "content": "a\n\nb"}])");
+  EXPECT_EQ(messages(R"({"role":"assistant","content":null})"), R"([{"role": "assistant", "content": ""}])");
+  EXPECT_EQ(messages(R"({"role":"tool","tool_call_id":"1","content":"4","more":[1]})"),
+            R"([{"role": "tool", "tool_call_id": "1", "content": "4", "more": [1]}])");
+}
+
+TEST(ChatMessages, ArgumentsOfToolCallsBecomeObjectsWhereTheyAre) {
+  const auto call = [](const std::string& arguments) {
+    return messages(R"({"role":"assistant","tool_calls":[{"id":"1","function":{"name":"f","arguments":)" + arguments +
+                    "}}]}");
+  };
+  EXPECT_NE(call(R"("{\"a\": 1}")").find(R"("arguments": {"a": 1})"), std::string::npos);
+  EXPECT_NE(call(R"({"a":1})").find(R"("arguments": {"a": 1})"), std::string::npos);
+  EXPECT_NE(call(R"("not json")").find(R"("arguments": "not json")"), std::string::npos);
+  EXPECT_NE(call(R"("[1]")").find(R"("arguments": "[1]")"), std::string::npos);
+}
+
+TEST(ChatMessages, NameWhatIsWrong) {
+  EXPECT_EQ(read("{}"), "error: messages");
+  EXPECT_EQ(read(R"({"messages":null})"), "error: messages");
+  EXPECT_EQ(read(R"({"messages":{}})"), "error: messages");
+  EXPECT_EQ(messages(""), "error: messages");
+  EXPECT_EQ(messages(R"("hi")"), "error: messages[0]");
+  EXPECT_EQ(messages("{}"), "error: messages[0].role");
+  EXPECT_EQ(messages(R"({"role":1,"content":"x"})"), "error: messages[0].role");
+  EXPECT_EQ(messages(R"({"role":"user","content":"x"},{"role":"user"})"), "error: messages[1].content");
+  EXPECT_EQ(messages(R"({"role":"user","content":3})"), "error: messages[0].content");
+  EXPECT_EQ(messages(R"({"role":"user","content":["x"]})"), "error: messages[0].content[0]");
+  EXPECT_EQ(messages(R"({"role":"user","content":[{"type":"text"}]})"), "error: messages[0].content[0]");
+  EXPECT_EQ(messages(R"({"role":"user","content":[{"type":"image_url","image_url":{"url":"x"}}]})"),
+            "error: messages[0].content[0]");
+  EXPECT_EQ(messages(R"({"role":"assistant","tool_calls":{}})"), "error: messages[0].tool_calls");
+  EXPECT_EQ(messages(R"({"role":"assistant","tool_calls":[1]})"), "error: messages[0].tool_calls");
+}
+
+TEST(ChatMessages, ToolsAndVariables) {
+  const std::string start =
+      R"({"messages":[{"role":"user","content":"x"}],"tools":[{"type":"function","function":{"name":"f"}}])";
+  EXPECT_NE(read(start + "}").find(R"(tools [{"type": "function", "function": {"name": "f"}}])"), std::string::npos);
+  EXPECT_EQ(read(start + R"(,"tool_choice":"none"})").find("tools"), std::string::npos);
+  EXPECT_NE(read(start + R"(,"tool_choice":"auto"})").find("tools"), std::string::npos);
+  EXPECT_EQ(read(start + R"(,"tool_choice":"required"})"), "error: tool_choice");
+  EXPECT_EQ(read(start + R"(,"tool_choice":{"type":"function","function":{"name":"f"}}})"), "error: tool_choice");
+  EXPECT_NE(read(start + R"(,"chat_template_kwargs":{"enable_thinking":false}})").find("enable_thinking=false"),
+            std::string::npos);
+  EXPECT_EQ(read(start + R"(,"chat_template_kwargs":{"tools":[]}})"), "error: chat_template_kwargs");
+  EXPECT_EQ(read(start + R"(,"chat_template_kwargs":[]})"), "error: chat_template_kwargs");
+}
+
+}  // namespace
+}  // namespace ingle

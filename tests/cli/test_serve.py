@@ -1,0 +1,346 @@
+"""serve: OpenAI's API on a tiny model, as clients see it."""
+import concurrent.futures
+import json
+import os
+import signal
+import socket
+import time
+import unittest
+
+from harness import TINY, CliTest
+from server_harness import Server, ServerTest, chat, events
+
+CHAT, COMPLETIONS = "/v1/chat/completions", "/v1/completions"
+
+
+def content(answer):
+    return [choice["message"]["content"] for choice in answer["choices"]]
+
+
+class ApiTest(ServerTest):
+    ARGS = ("--alias", "other")
+
+    def test_chat(self):
+        answer = self.ok(CHAT, chat(model="tiny-llama"))
+        self.assertEqual(answer["object"], "chat.completion")
+        self.assertTrue(answer["id"].startswith("chatcmpl-"))
+        self.assertTrue(answer["system_fingerprint"].startswith("fp_"))
+        self.assertEqual(answer["choices"][0]["message"]["role"], "assistant")
+        usage = answer["usage"]
+        self.assertEqual(usage["total_tokens"], usage["prompt_tokens"] + usage["completion_tokens"])
+        self.assertEqual(answer["choices"][0]["finish_reason"], "length")
+        self.assertEqual(usage["completion_tokens"], 12)
+
+    def test_a_stream_says_what_the_whole_answer_does(self):
+        for fields in ({}, {"n": 3}, {"stop": ["y"]}, {"logprobs": True, "top_logprobs": 2}):
+            whole = self.ok(CHAT, chat(temperature=1.5, **fields))
+            said = events(self.ok(CHAT, chat(temperature=1.5, stream=True, stream_options={"include_usage": True}, **fields)))
+            self.assertEqual(said[-1]["choices"], [])
+            self.assertEqual(said[-1]["usage"]["total_tokens"], whole["usage"]["total_tokens"])
+            for choice in whole["choices"]:
+                mine = [c for e in said for c in e["choices"] if c["index"] == choice["index"]]
+                self.assertEqual(mine[0]["delta"], {"role": "assistant", "content": ""})
+                self.assertEqual("".join(c["delta"].get("content", "") for c in mine), choice["message"]["content"])
+                self.assertEqual([c["finish_reason"] for c in mine if c["finish_reason"]], [choice["finish_reason"]])
+                if choice["logprobs"]:
+                    tokens = [t for c in mine if c["logprobs"] for t in c["logprobs"]["content"]]
+                    self.assertEqual(tokens, choice["logprobs"]["content"])
+                    self.assertEqual({len(t["top_logprobs"]) for t in tokens}, {2})
+        self.assertNotIn("usage", events(self.ok(CHAT, chat(stream=True)))[0])
+
+    def test_messages_in_all_their_forms(self):
+        plain = content(self.ok(CHAT, chat("a\nb")))
+        parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+        self.assertEqual(content(self.ok(CHAT, chat(parts))), plain)
+        system, developer = ({"messages": [{"role": role, "content": "x"}, {"role": "user", "content": "y"}], "seed": 1,
+                              "max_tokens": 8} for role in ("system", "developer"))
+        self.assertEqual(content(self.ok(CHAT, system)), content(self.ok(CHAT, developer)))
+
+    def test_limits_of_the_answer(self):
+        full = content(self.ok(CHAT, chat(temperature=0, ignore_eos=True)))[0]
+        self.assertTrue(full)
+        self.assertEqual(content(self.ok(CHAT, chat(temperature=0, ignore_eos=True, max_tokens=None, max_completion_tokens=12)))[0], full)
+        stopped = self.ok(CHAT, chat(temperature=0, ignore_eos=True, stop=full[2:4]))
+        self.assertEqual(content(stopped)[0], full[:full.index(full[2:4])])
+        self.assertEqual(stopped["choices"][0]["finish_reason"], "stop")
+
+    def test_seeds_and_choices(self):
+        hot = dict(temperature=3, top_k=0, top_p=1, min_p=0)
+        one, again = (content(self.ok(CHAT, chat(n=4, **hot))) for _ in range(2))
+        self.assertEqual(one, again)
+        self.assertEqual(len(set(one)), 4)
+        self.assertEqual(content(self.ok(CHAT, chat(**hot)))[0], one[0])
+        unseeded = {content(self.ok(CHAT, chat(**{**hot, "seed": None})))[0] for _ in range(4)}
+        self.assertEqual(len(unseeded), 4)
+
+    def test_completions(self):
+        text = self.ok(COMPLETIONS, {"prompt": "the rain", "seed": 1})
+        self.assertEqual(text["usage"]["completion_tokens"], 16)
+        ids = self.ok("/tokenize", {"prompt": "the rain"})["tokens"]
+        by_ids = self.ok(COMPLETIONS, {"prompt": ids, "seed": 1})
+        self.assertEqual(by_ids["choices"], text["choices"])
+        many = self.ok(COMPLETIONS, {"prompt": [ids, ids], "seed": 1, "n": 2})
+        self.assertEqual([c["index"] for c in many["choices"]], [0, 1, 2, 3])
+        self.assertEqual(many["choices"][2]["text"], text["choices"][0]["text"])
+        echo = self.ok(COMPLETIONS, {"prompt": "the rain", "seed": 1, "echo": True})
+        self.assertEqual(echo["choices"][0]["text"], "the rain" + text["choices"][0]["text"])
+        for fields in ({}, {"echo": True}, {"logprobs": 2}):
+            body = {"prompt": ["the rain", "x"], "seed": 1, **fields}
+            whole, said = self.ok(COMPLETIONS, body), events(self.ok(COMPLETIONS, {**body, "stream": True}))
+            for choice in whole["choices"]:
+                mine = [c for e in said for c in e["choices"] if c["index"] == choice["index"]]
+                self.assertEqual("".join(c["text"] for c in mine), choice["text"])
+                self.assertEqual(mine[-1]["finish_reason"], choice["finish_reason"])
+                if choice["logprobs"]:
+                    for key, values in choice["logprobs"].items():
+                        self.assertEqual([v for c in mine for v in c["logprobs"][key]], values)
+
+    def test_a_bias_forces_a_token(self):
+        forced = self.ok("/tokenize", {"prompt": "y", "add_special_tokens": False})["tokens"][-1]
+        answer = self.ok(COMPLETIONS, {"prompt": "a", "logit_bias": {str(forced): 100}, "max_tokens": 3, "temperature": 0})
+        self.assertEqual(answer["choices"][0]["text"], "yyy")
+
+    def test_tokens_there_and_back(self):
+        text = "the rain in Spain €"
+        ids = self.ok("/tokenize", {"prompt": text, "add_special_tokens": False})
+        self.assertEqual(ids["count"], len(ids["tokens"]))
+        self.assertEqual(self.ok("/detokenize", {"tokens": ids["tokens"]})["prompt"].strip(), text)
+        self.refused(400, "/detokenize", {"tokens": [10**30]})
+        self.refused(400, "/detokenize", {"tokens": "x"})
+
+    def test_models_and_their_names(self):
+        status, _, listed = self.server.request("GET", "/v1/models")
+        self.assertEqual([m["id"] for m in listed["data"]], ["tiny-llama"])
+        self.assertEqual(self.server.request("GET", "/v1/models/tiny-llama")[2], listed["data"][0])
+        self.assertEqual(self.server.request("GET", "/v1/models/ti%6ey-llama")[0], 200)
+        self.assertEqual(self.server.request("GET", "/v1/models/nobody")[0], 404)
+        self.assertEqual(self.ok(CHAT, chat(model="other"))["model"], "tiny-llama")
+        self.assertEqual(self.refused(404, CHAT, chat(model="gpt-4o"))["code"], "model_not_found")
+
+    def test_health_ids_and_methods(self):
+        self.assertEqual(self.server.request("GET", "/health")[2], {"status": "ok"})
+        self.assertEqual(self.server.request("GET", "/ready")[0], 200)
+        status, headers, body = self.server.request("HEAD", "/health")
+        self.assertEqual((status, body), (200, b""))
+        self.assertEqual(self.server.request("GET", "/health", headers={"X-Request-Id": "abc"})[1]["x-request-id"], "abc")
+        self.assertNotIn(" ", self.server.request("GET", "/health", headers={"X-Request-Id": "a b"})[1]["x-request-id"])
+        status, headers, _ = self.server.request("GET", CHAT)
+        self.assertEqual((status, headers["Allow"]), (405, "POST"))
+        self.assertEqual(self.server.request("DELETE", "/v1/models")[0], 405)
+        self.assertEqual(self.server.request("GET", "/nothing")[0], 404)
+
+    def test_bad_requests(self):
+        table = [
+            ("{", "not valid"), ("", "not valid"), ("[]", "object"), ('"x"', "object"), ('{"messages": NaN}', "not valid"),
+            ('{"messages":[{"role":"user","content":"\xff"}]}'.encode("latin-1"), "not valid"),
+            ('{"a":' + "[" * 100000 + "]" * 100000 + "}", "not valid"),
+            ('{"a":[' + "0," * 2_000_001 + "0]}", "values"),
+            ({}, "messages"), ({"messages": []}, "messages"), ({"messages": [1]}, "messages[0]"),
+            ({"messages": [{"role": "king", "content": "x"}]}, "role"), ({"messages": [{"role": "user"}]}, "content"),
+            ({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]}, "text only"),
+            (chat(temperature="hot"), "temperature"), (chat(temperature=-1), "temperature"), (chat(temperature=True), "temperature"),
+            ('{"messages":[{"role":"user","content":"x"}],"temperature":1e999}', "temperature"),
+            (chat(max_tokens=0), "max_tokens"), (chat(max_tokens=1.5), "max_tokens"), (chat(max_tokens=10**40), "max_tokens"),
+            (chat(n=0), "n must"), (chat(n=129), "n must"), (chat(seed="x"), "seed"), (chat(stop=[""]), "stop"), (chat(stop=3), "stop"),
+            (chat(stop=["x"] * 65), "stop"), (chat(logit_bias={"x": 1}), "logit_bias"), (chat(logit_bias={"1": 101}), "logit_bias"),
+            (chat(logit_bias={"99999999": 1}), "logit_bias"), (chat(stream="yes"), "stream"), (chat(model=7), "model"),
+            (chat(stream_options={"include_usage": True}), "stream_options"), (chat(top_logprobs=1), "top_logprobs"),
+            (chat(response_format={"type": "json_object"}), "response_format"), (chat(tools={}), "tools"), (chat(tools=[1]), "tools"),
+            (chat(tool_choice="required"), "tool_choice"), (chat(functions=[]), "functions"),
+            (chat(chat_template_kwargs={"messages": []}), "chat_template_kwargs"), (chat(min_tokens=20), "min_tokens"),
+        ]
+        for body, says in table:
+            error = self.refused(400, CHAT, body, says)
+            self.assertEqual(error["type"], "invalid_request_error")
+        for body, says in [({}, "prompt"), ({"prompt": []}, "prompt"), ({"prompt": [[]]}, "prompt"), ({"prompt": {}}, "prompt"),
+                           ({"prompt": [1, "x"]}, "prompt"), ({"prompt": [-1]}, "prompt"), ({"prompt": [10**12]}, "prompt"),
+                           ({"prompt": ["x"] * 129}, "prompt"), ({"prompt": "x", "suffix": "y"}, "suffix"),
+                           ({"prompt": "x", "best_of": 2}, "best_of"), ({"prompt": "x", "logprobs": 99}, "logprobs")]:
+            self.refused(400, COMPLETIONS, body, says)
+        self.assertEqual(self.refused(400, CHAT, chat(temperature="x"))["param"], "temperature")
+        self.refused(415, CHAT, json.dumps(chat()), **{"Content-Type": "text/plain"})
+
+    def test_unknown_fields_are_ignored_and_null_is_absent(self):
+        plain = content(self.ok(CHAT, chat()))
+        self.assertEqual(content(self.ok(CHAT, chat(store=True, user={"a": [1]}, temperature=None, stop=None, tools=None))), plain)
+
+    def test_a_context_that_overflows_is_refused_with_both_counts(self):
+        error = self.refused(400, COMPLETIONS, {"prompt": "x " * 2000})
+        self.assertEqual(error["code"], "context_length_exceeded")
+        self.assertIn("512", error["message"])
+        self.assertRegex(error["message"], r"has \d{4} tokens")
+
+    def test_concurrent_answers_are_those_of_each_alone(self):
+        bodies = [chat(f"tell me {i}", seed=i, temperature=1, max_tokens=40, ignore_eos=True) for i in range(12)]
+        alone = [self.ok(CHAT, body)["choices"] for body in bodies]
+        with concurrent.futures.ThreadPoolExecutor(12) as pool:
+            for _ in range(3):
+                together = list(pool.map(lambda body: self.ok(CHAT, body)["choices"], bodies))
+                self.assertEqual(together, alone)
+
+    def test_pages_of_other_sites_are_refused(self):
+        at = f"127.0.0.1:{self.server.port}"
+        for headers, status in [({"Host": "evil.example"}, 403), ({"Host": at, "Origin": "http://evil.example"}, 403),
+                                ({"Host": at, "Origin": "null"}, 403), ({"Host": at, "Origin": f"http://{at}"}, 200),
+                                ({"Host": "localhost:1"}, 200), ({"Host": "[::1]:80"}, 200), ({"Host": "localhost.evil.example"}, 403),
+                                ({"Host": "127.0.0.1.evil.example"}, 403)]:
+            self.assertEqual(self.server.request("GET", "/v1/models", headers=headers)[0], status, headers)
+
+
+class ConnectionTest(ServerTest):
+    ARGS = ("--max-sequences", 2, "--max-waiting", 1, "--max-body-mib", 1)
+
+    def post_bytes(self, path, body, extra=""):
+        data = json.dumps(body).encode()
+        return (f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{extra}"
+                f"Content-Length: {len(data)}\r\n\r\n").encode() + data
+
+    def read_all(self, connection):
+        out = b""
+        while part := connection.recv(65536):
+            out += part
+        return out
+
+    def test_several_requests_at_once_are_answered_in_order(self):
+        last = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        data = self.post_bytes(CHAT, chat()) + self.post_bytes("/tokenize", {"prompt": "x"}) + last
+        with self.server.raw(data) as connection:
+            answer = self.read_all(connection)
+        self.assertEqual(answer.count(b"HTTP/1.1 200 OK"), 3)
+        self.assertLess(answer.index(b"chat.completion"), answer.index(b'"count"'))
+        self.assertLess(answer.index(b'"count"'), answer.index(b'"status":"ok"'))
+
+    def test_http_1_0_streams_end_with_the_connection(self):
+        data = self.post_bytes(CHAT, chat(stream=True)).replace(b"HTTP/1.1", b"HTTP/1.0", 1)
+        with self.server.raw(data) as connection:
+            answer = self.read_all(connection)
+        self.assertNotIn(b"chunked", answer)
+        self.assertTrue(answer.endswith(b"data: [DONE]\n\n"))
+
+    def test_a_client_that_leaves_makes_room(self):
+        endless = chat(max_tokens=None, ignore_eos=True, stream=True, n=3)
+        for _ in range(10):
+            connection = self.server.raw(self.post_bytes(CHAT, endless))
+            self.assertIn(b"200 OK", connection.recv(100))
+            connection.close()
+            until = time.monotonic() + 20
+            while (status := self.server.post(CHAT, chat(n=3, max_tokens=1))[0]) == 429 and time.monotonic() < until:
+                time.sleep(0.01)
+            self.assertEqual(status, 200)
+
+    def test_a_full_queue_is_429(self):
+        status, headers, answer = self.server.post(CHAT, chat(n=4))
+        self.assertEqual((status, answer["error"]["code"]), (429, "queue_full"))
+        self.assertGreaterEqual(int(headers["Retry-After"]), 1)
+
+    def test_large_requests(self):
+        self.refused(413, CHAT, chat("x" * (2 << 20)))
+        with self.server.raw(b"POST /tokenize HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n") as connection:
+            self.assertIn(b" 413 ", connection.recv(100))
+        with self.server.raw(b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 100000) as connection:
+            self.assertIn(b" 431 ", connection.recv(100))
+        chunk = b"10000\r\n" + b"x" * 65536 + b"\r\n"
+        with self.server.raw(b"POST /tokenize HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk * 17) as connection:
+            self.assertIn(b" 413 ", connection.recv(100))
+
+    def test_what_is_no_http_is_400(self):
+        for data in (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", b"GET\r\n\r\n", b"POST /tokenize HTTP/1.1\r\nContent-Length: -1\r\n\r\n"):
+            with self.server.raw(data) as connection:
+                self.assertIn(b" 400 ", connection.recv(100), data)
+
+    def test_many_slow_connections_cost_no_thread(self):
+        tasks = lambda: len(os.listdir(f"/proc/{self.server.process.pid}/task"))
+        before = tasks()
+        slow = [self.server.raw(b"POST /v1/chat/completions HTTP/1.1\r\nHost:") for _ in range(300)]
+        self.ok(CHAT, chat())
+        self.assertEqual(tasks(), before)
+        for connection in slow:
+            connection.close()
+
+    def test_a_slow_reader_holds_up_nobody(self):
+        with self.server.raw() as slow:
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            slow.sendall(self.post_bytes(CHAT, chat(max_tokens=300, ignore_eos=True, stream=True, logprobs=True, top_logprobs=20)))
+            for _ in range(5):
+                self.ok(CHAT, chat())
+
+    def test_expect_100_continue(self):
+        data = self.post_bytes("/tokenize", {"prompt": "x"}, "Expect: 100-continue\r\nConnection: close\r\n")
+        head, body = data.split(b"\r\n\r\n")
+        with self.server.raw(head + b"\r\n\r\n") as connection:
+            self.assertEqual(connection.recv(100), b"HTTP/1.1 100 Continue\r\n\r\n")
+            connection.sendall(body)
+            self.assertIn(b'"count"', self.read_all(connection))
+
+
+class KeyTest(ServerTest):
+    ARGS = ("--api-key", "secret-1", "--api-key", "secret-2")
+
+    def test_keys(self):
+        for headers, status in [({}, 401), ({"Authorization": "Bearer secret-1"}, 200), ({"Authorization": "bearer secret-2"}, 200),
+                                ({"x-api-key": "secret-2"}, 200), ({"Authorization": "Bearer secret-"}, 401),
+                                ({"Authorization": "Bearer secret-11"}, 401), ({"Authorization": "Bearer "}, 401),
+                                ({"Authorization": "Basic secret-1"}, 401)]:
+            self.assertEqual(self.server.request("GET", "/v1/models", headers=headers)[0], status, headers)
+        self.assertEqual(self.refused(401, CHAT, chat())["code"], "invalid_api_key")
+        self.assertEqual(self.server.request("GET", "/health")[0], 200)
+        self.assertEqual(self.server.request("GET", "/nothing")[0], 401)
+
+
+class StartAndEndTest(CliTest):
+    def test_other_machines_need_a_key(self):
+        self.fails("serve", TINY, "--host", "0.0.0.0", "--port", "0", says="--no-auth")
+        self.fails("serve", TINY, "--api-key", "a b", says="API key")
+        self.fails("serve", TINY, "--api-key", "a", "--no-auth", says="exclude")
+        self.fails("serve", TINY, "--api-key-file", self.write("none", b"# nothing\n"), says="no key")
+        outcome = self.ingle("serve", TINY, "--host", "not an address", "--no-auth")
+        self.assertEqual(outcome.code, 1)
+        self.assertIn("--host", outcome.err)
+
+    def test_a_port_that_is_taken(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            outcome = self.ingle("serve", TINY, "--port", taken.getsockname()[1])
+        self.assertEqual(outcome.code, 1)
+        self.assertIn("can't listen", outcome.err)
+
+    def test_keys_from_a_file(self):
+        server = Server("--api-key-file", self.write("keys", b"# two\nfirst\r\n\nsecond"))
+        for key, status in (("first", 200), ("second", 200), ("# two", 401)):
+            self.assertEqual(server.request("GET", "/v1/models", headers={"x-api-key": key})[0], status)
+        self.assertEqual(server.stop(), 0)
+
+    def stream(self, server, **fields):
+        connection = server.connect()
+        connection.request("POST", CHAT, json.dumps(chat(stream=True, ignore_eos=True, **fields)), {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        self.assertEqual(response.status, 200)
+        return connection, response
+
+    def test_a_stream_is_finished_before_the_end(self):
+        server = Server()
+        idle = server.raw()
+        connection, response = self.stream(server, max_tokens=400)
+        server.process.send_signal(signal.SIGTERM)
+        said = events(response.read())
+        self.assertEqual(said[-1]["choices"][0]["finish_reason"], "length")
+        self.assertEqual(server.process.wait(60), 0)
+        self.assertEqual(idle.recv(1), b"")
+        for one in (connection, idle):
+            one.close()
+        server.stop()
+
+    def test_streams_are_told_of_the_end_at_the_deadline(self):
+        server = Server("--drain-seconds", "0", "--max-sequences", "1")
+        # The first keeps the others from being finished in time.
+        streams = [self.stream(server, max_tokens=450, n=8) for _ in range(4)]
+        server.process.send_signal(signal.SIGTERM)
+        ends = [events(response.read())[-1] for _, response in streams]
+        self.assertEqual(ends[-1]["error"]["code"], "shutting_down")
+        self.assertEqual(server.process.wait(60), 0)
+        for connection, _ in streams:
+            connection.close()
+        server.stop()
+
+
+if __name__ == "__main__":
+    unittest.main()
