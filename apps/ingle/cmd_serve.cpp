@@ -27,11 +27,14 @@ struct Options {
 
 // Checked before a model is loaded, which takes time.
 Result<AccessOptions> access_of(const Options& options) {
-  AccessOptions access{.keys = options.keys, .hosts = options.hosts};
-  for (const std::string& key : access.keys) RETURN_IF_ERROR(check_key(key));
+  AccessOptions access{.keys = {}, .hosts = options.hosts};
+  for (const std::string& key : options.keys) {
+    RETURN_IF_ERROR(check_key(key));
+    access.keys.push_back({.key = key, .limits = {}});
+  }
   if (!options.key_file.empty()) {
     ASSIGN_OR_RETURN(const std::string text, read_input(options.key_file, kMaxKeyFileBytes));
-    ASSIGN_OR_RETURN(const std::vector<std::string> more, parse_key_file(text));
+    ASSIGN_OR_RETURN(const std::vector<ApiKey> more, parse_key_file(text));
     access.keys.insert(access.keys.end(), more.begin(), more.end());
   }
   if (options.no_auth && !access.keys.empty()) {
@@ -121,7 +124,7 @@ void add_access_options(CLI::App& command, Options& options) {
       ->envname("INGLE_API_KEY")
       ->type_name("KEY")
       ->group(group);
-  command.add_option("--api-key-file", options.key_file, "A file of such keys, one a line")
+  command.add_option("--api-key-file", options.key_file, "A file of such keys, one a line, with their limits")
       ->type_name("FILE")
       ->group(group);
   command.add_flag("--no-auth", options.no_auth, "No keys, even where other machines can reach the server")
@@ -163,6 +166,8 @@ void add_serve(CLI::App& app, Console& console, Action& action) {
   command->callback([options, &console, &action] {
     options->server.port = static_cast<uint16_t>(options->port);
     options->server.max_body_bytes = uint64_t{options->max_body_mib} << 20;
+    options->server.max_buffered_bytes =
+        std::max(options->server.max_buffered_bytes, 2 * options->server.max_body_bytes);
     options->server.drain_timeout = std::chrono::seconds(options->drain_seconds);
     action = [options, &console] { return serve(*options, console); };
   });

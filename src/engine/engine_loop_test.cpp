@@ -334,6 +334,20 @@ TEST(EngineLoop, AStreamIsReadWithoutBlockingWhenToldOfNews) {
   EXPECT_EQ(stream->try_next()->finish, FinishReason::kLength);
 }
 
+TEST(EngineLoop, AStepThatHangsIsSeen) {
+  World world;
+  EXPECT_EQ(world.loop->step_age().count(), 0);
+  std::promise<void> go;
+  world.on_step = [gate = go.get_future().share()] { gate.wait(); };
+  const std::unique_ptr<TokenStream> stream = world.submit(greedy({1, 2, 3}, 2));
+  while (world.loop->step_age() < std::chrono::milliseconds(20)) std::this_thread::yield();
+  const std::chrono::milliseconds before = world.loop->step_age();
+  while (world.loop->step_age() <= before) std::this_thread::yield();
+  go.set_value();
+  World::read(*stream);
+  while (world.loop->step_age().count() > 0) std::this_thread::yield();
+}
+
 TEST(EngineLoop, TheEndOfACancelledAnswerIsToldUnlessItsStreamIsGone) {
   World world;
   std::atomic<uint32_t> told{0};

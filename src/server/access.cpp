@@ -1,8 +1,11 @@
 #include "server/access.h"
 
 #include <arpa/inet.h>
+#include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
+#include <utility>
 
 namespace ingle {
 namespace {
@@ -23,6 +26,44 @@ std::string_view authority_of_origin(std::string_view origin) {
   return at == std::string_view::npos ? std::string_view() : origin.substr(at + 3);
 }
 
+std::vector<std::string_view> words_of(std::string_view line) {
+  constexpr std::string_view kSpaces = " \t\r";
+  std::vector<std::string_view> words;
+  for (size_t begin = 0; (begin = line.find_first_not_of(kSpaces, begin)) != std::string_view::npos;) {
+    const size_t end = std::min(line.find_first_of(kSpaces, begin), line.size());
+    words.push_back(line.substr(begin, end - begin));
+    begin = end;
+  }
+  return words;
+}
+
+// "answers=4" and its like.
+bool read_limit(std::string_view word, KeyLimits& limits) {
+  constexpr std::pair<std::string_view, uint32_t KeyLimits::*> kNames[] = {
+      {"answers=", &KeyLimits::answers}, {"requests=", &KeyLimits::requests}, {"tokens=", &KeyLimits::tokens}};
+  for (const auto& [name, limit] : kNames) {
+    if (!word.starts_with(name)) continue;
+    const char* end = word.data() + word.size();
+    const auto [read, code] = std::from_chars(word.data() + name.size(), end, limits.*limit);
+    return code == std::errc() && read == end && limits.*limit > 0;
+  }
+  return false;
+}
+
+std::optional<ApiKey> parse_key(const std::vector<std::string_view>& words) {
+  ApiKey out{.key = std::string(words.front()), .limits = {}};
+  if (!check_key(out.key).ok()) return std::nullopt;
+  for (size_t i = 1; i < words.size(); i++) {
+    if (!read_limit(words[i], out.limits)) return std::nullopt;
+  }
+  return out;
+}
+
+Error bad_line(size_t line, const char* what) {
+  return {ErrorCode::kInvalidData, fmt::format("line {} of the file of API keys {}", line, what),
+          "write one key a line, and its limits after it: KEY answers=4 requests=60 tokens=100000"};
+}
+
 ApiError forbidden(std::string message) {
   return {.status = 403, .message = std::move(message), .param = {}, .code = "forbidden"};
 }
@@ -30,14 +71,23 @@ ApiError forbidden(std::string message) {
 }  // namespace
 
 Access::Access(const AccessOptions& options) : hosts_(options.hosts) {
-  for (const std::string& key : options.keys) keys_.push_back(sha256(key));
+  for (const ApiKey& key : options.keys) {
+    keys_.push_back({sha256(key.key), key.limits.any() ? std::make_shared<KeyAccount>(key.limits) : nullptr});
+  }
 }
 
-bool Access::is_known_key(std::string_view key) const {
+// Looks at every key, so that the time it takes tells nothing.
+const Access::Known* Access::find_key(std::string_view key) const {
   const Sha256 given = sha256(key);
-  bool known = false;
-  for (const Sha256& one : keys_) known |= equal_in_constant_time(one, given);
-  return known;
+  const Known* found = nullptr;
+  for (const Known& known : keys_) found = equal_in_constant_time(known.digest, given) ? &known : found;
+  return found;
+}
+
+std::shared_ptr<KeyAccount> Access::account_of(const HttpRequest& request) const {
+  if (!needs_key()) return nullptr;
+  const Known* known = find_key(key_of(request));
+  return known == nullptr ? nullptr : known->account;
 }
 
 bool Access::is_known_host(std::string_view host) const {
@@ -51,7 +101,7 @@ std::optional<ApiError> Access::refuse(const HttpRequest& request, bool open) co
   if (needs_key()) {
     if (open) return std::nullopt;
     const std::string_view key = key_of(request);
-    if (!key.empty() && is_known_key(key)) return std::nullopt;
+    if (!key.empty() && find_key(key) != nullptr) return std::nullopt;
     return ApiError{.status = 401,
                     .message = key.empty() ? "an API key is needed (send it as Authorization: Bearer KEY)"
                                            : "the API key is not known here",
@@ -100,19 +150,19 @@ Status check_key(std::string_view key) {
   return Error{ErrorCode::kInvalidArgument, "an API key must be visible ASCII characters without spaces", ""};
 }
 
-Result<std::vector<std::string>> parse_key_file(std::string_view text) {
-  std::vector<std::string> keys;
-  while (!text.empty()) {
+Result<std::vector<ApiKey>> parse_key_file(std::string_view text) {
+  std::vector<ApiKey> keys;
+  for (size_t line = 1; !text.empty(); line++) {
     const size_t end = std::min(text.find('\n'), text.size());
-    std::string_view line = text.substr(0, end);
+    const std::vector<std::string_view> words = words_of(text.substr(0, end));
     text.remove_prefix(std::min(end + 1, text.size()));
-    while (!line.empty() && (line.back() == '\r' || line.back() == ' ' || line.back() == '\t')) line.remove_suffix(1);
-    if (line.empty() || line.starts_with('#')) continue;
-    if (!check_key(line).ok()) {
-      return Error{ErrorCode::kInvalidData, "the file of API keys has a line that is no key",
-                   "write one key a line, in visible ASCII characters without spaces"};
+    if (words.empty() || words.front().starts_with('#')) continue;
+    const std::optional<ApiKey> key = parse_key(words);
+    if (!key) return bad_line(line, "is no key with its limits");
+    for (const ApiKey& other : keys) {
+      if (other.key == key->key) return bad_line(line, "has the key of another line");
     }
-    keys.emplace_back(line);
+    keys.push_back(*key);
   }
   if (keys.empty()) return Error{ErrorCode::kInvalidData, "the file of API keys has no key", "write one key a line"};
   return keys;

@@ -1,8 +1,9 @@
-// Who may ask. With keys, every request but those about health must carry one. Without keys, requests that a web page
-// of another site could make a browser send are refused: the Host must be one that DNS rebinding can't give, and an
-// Origin must be the server's own. Immutable; any thread.
+// Who may ask, and how much. With keys, every request but those about health must carry one. Without keys, requests
+// that a web page of another site could make a browser send are refused: the Host must be one that DNS rebinding can't
+// give, and an Origin must be the server's own. Immutable but for the keys' accounts; any thread.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,11 +12,17 @@
 #include "server/api_error.h"
 #include "server/digest.h"
 #include "server/http.h"
+#include "server/key_account.h"
 
 namespace ingle {
 
+struct ApiKey {
+  std::string key;
+  KeyLimits limits;
+};
+
 struct AccessOptions {
-  std::vector<std::string> keys;
+  std::vector<ApiKey> keys;
   std::vector<std::string> hosts;  // names that requests may give as Host, besides IP addresses and localhost
 };
 
@@ -25,12 +32,18 @@ class Access {
   bool needs_key() const { return !keys_.empty(); }
   // Nothing if the request may be answered. `open`: it needs no key.
   std::optional<ApiError> refuse(const HttpRequest& request, bool open) const;
+  // Of the key of a request that was not refused; null if it has no limits.
+  std::shared_ptr<KeyAccount> account_of(const HttpRequest& request) const;
 
  private:
-  bool is_known_key(std::string_view key) const;
+  struct Known {
+    Sha256 digest;  // the key is not kept as it is, so that it is in no core dump
+    std::shared_ptr<KeyAccount> account;
+  };
+  const Known* find_key(std::string_view key) const;
   bool is_known_host(std::string_view host) const;
 
-  std::vector<Sha256> keys_;  // not kept as they are, so that they are in no core dump
+  std::vector<Known> keys_;
   std::vector<std::string> hosts_;
 };
 
@@ -41,9 +54,10 @@ bool is_ip_address(std::string_view host);
 // Is an address that only this machine can reach? "localhost" too.
 bool is_loopback(std::string_view host);
 
-// The keys of a file: one a line, blank lines and those that begin with # left out. Errors: kInvalidData (a key with
-// spaces or control characters, none at all).
-Result<std::vector<std::string>> parse_key_file(std::string_view text);
+// The keys of a file: one a line, with its limits, as in "KEY answers=4 requests=60 tokens=100000"; blank lines and
+// those that begin with # are left out. Errors: kInvalidData names the line (not such a one, the key of another line),
+// or says that there is none.
+Result<std::vector<ApiKey>> parse_key_file(std::string_view text);
 // Errors: kInvalidArgument (empty, spaces, not visible ASCII).
 Status check_key(std::string_view key);
 

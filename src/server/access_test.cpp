@@ -13,7 +13,7 @@ unsigned status(const Access& access, HttpHeaders headers, bool open = false) {
 }
 
 TEST(Access, KeysInEveryStyle) {
-  const Access access({.keys = {"one", "two"}, .hosts = {}});
+  const Access access({.keys = {{"one", {}}, {"two", {}}}, .hosts = {}});
   EXPECT_EQ(status(access, {{"authorization", "Bearer one"}}), 200u);
   EXPECT_EQ(status(access, {{"Authorization", "bEaReR two"}}), 200u);
   EXPECT_EQ(status(access, {{"X-API-Key", "two"}}), 200u);
@@ -23,6 +23,20 @@ TEST(Access, KeysInEveryStyle) {
   EXPECT_EQ(status(access, {}), 401u);
   EXPECT_EQ(status(access, {}, true), 200u);
   EXPECT_EQ(status(access, {{"Host", "any.example"}, {"x-api-key", "one"}}), 200u);
+}
+
+TEST(Access, KeysWithLimitsHaveAnAccountEach) {
+  const Access access({.keys = {{"one", {}}, {"two", {.answers = 1}}, {"three", {.answers = 1}}}, .hosts = {}});
+  const auto account = [&](const std::string& key) {
+    HttpRequest request;
+    request.headers = {{"x-api-key", key}};
+    return access.account_of(request);
+  };
+  EXPECT_EQ(account("one"), nullptr);
+  EXPECT_EQ(account("none"), nullptr);
+  EXPECT_NE(account("two"), nullptr);
+  EXPECT_EQ(account("two"), account("two"));
+  EXPECT_NE(account("two"), account("three"));
 }
 
 TEST(Access, WithoutKeysPagesOfOtherSitesAreRefused) {
@@ -51,11 +65,19 @@ TEST(Access, LoopbackIsThisMachineAlone) {
 }
 
 TEST(Access, KeyFiles) {
-  const Result<std::vector<std::string>> keys = parse_key_file("# comment\n one\n");
-  EXPECT_FALSE(keys.ok());
-  EXPECT_EQ(*parse_key_file("# comment\r\none\r\n\n\ntwo  \nthree"), (std::vector<std::string>{"one", "two", "three"}));
-  for (const char* text : {"", "\n\n", "# one", "a b", "a\x01", "\xc3\xa9"})
+  const auto keys = parse_key_file("# comment\r\none\r\n\n\n two  tokens=5 answers=1\t\nthree requests=4294967295");
+  ASSERT_TRUE(keys.ok());
+  ASSERT_EQ(keys->size(), 3u);
+  EXPECT_EQ((*keys)[0].key, "one");
+  EXPECT_FALSE((*keys)[0].limits.any());
+  EXPECT_EQ((*keys)[1].key, "two");
+  EXPECT_EQ((*keys)[1].limits.tokens, 5u);
+  EXPECT_EQ((*keys)[1].limits.answers, 1u);
+  EXPECT_EQ((*keys)[2].limits.requests, 4294967295u);
+  for (const char* text : {"", "\n\n", "# one", "a b", "a\x01", "\xc3\xa9", "a answers=", "a answers=0", "a answers=-1",
+                           "a answers=1x", "a answers=4294967296", "a answers", "a Answers=1", "a\nb\na"}) {
     EXPECT_FALSE(parse_key_file(text).ok()) << text;
+  }
 }
 
 }  // namespace

@@ -60,7 +60,7 @@ HttpResponse status_body(unsigned status, const char* word) {
 
 }  // namespace
 
-std::optional<HttpResponse> Api::refuse(const HttpRequest& request) const {
+std::optional<HttpResponse> Api::refuse(HttpRequest& request) const {
   const bool open = request.path == kHealth || request.path == kReady;
   if (const std::optional<ApiError> refused = access_.refuse(request, open)) return openai_error(*refused);
   const Route* route = find_route(request.path);
@@ -74,7 +74,10 @@ std::optional<HttpResponse> Api::refuse(const HttpRequest& request) const {
     return openai_error(error(415, "the body must be application/json"));
   }
   if (route->method == "POST" && draining_) return openai_error(shutting_down());
-  return std::nullopt;
+  request.account = open ? nullptr : access_.account_of(request);
+  if (route->method != "POST" || request.account == nullptr) return std::nullopt;
+  const std::optional<ApiError> refused = request.account->count_request(KeyAccount::Clock::now());
+  return refused ? std::optional(openai_error(*refused)) : std::nullopt;
 }
 
 std::unique_ptr<Answer> Api::handle(const HttpRequest& request) {

@@ -16,8 +16,8 @@ class Api {
  public:
   Api(const AccessOptions& access, ServedModels& models) : access_(access), models_(models) {}
 
-  // What can be said without the body: nothing if the request may go on.
-  std::optional<HttpResponse> refuse(const HttpRequest& request) const;
+  // What can be said without the body: nothing if the request may go on. Sets its account, and counts it there.
+  std::optional<HttpResponse> refuse(HttpRequest& request) const;
   // The request passed refuse(). Whatever goes wrong is an answer too.
   std::unique_ptr<Answer> handle(const HttpRequest& request);
   // May handle() take so long that it belongs on a worker?

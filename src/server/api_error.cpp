@@ -8,7 +8,7 @@
 namespace ingle {
 namespace {
 
-constexpr const char* kRetryAfterSeconds = "2";
+constexpr uint32_t kRetryAfterSeconds = 2;
 
 unsigned status_of(ErrorCode code) {
   switch (code) {
@@ -71,7 +71,10 @@ HttpResponse openai_error(const ApiError& error) {
   HttpResponse response;
   response.status = error.status;
   response.body = openai_error_body(error) + "\n";
-  if (error.status == 429 || error.status == 503) response.headers.emplace_back("Retry-After", kRetryAfterSeconds);
+  if (error.status == 429 || error.status == 503) {
+    const uint32_t seconds = error.retry_after_seconds > 0 ? error.retry_after_seconds : kRetryAfterSeconds;
+    response.headers.emplace_back("Retry-After", std::to_string(seconds));
+  }
   if (error.status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
   return response;
 }

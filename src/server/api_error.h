@@ -1,6 +1,7 @@
 // What is wrong with a request, as the APIs tell it: an HTTP status, and what official clients look for in the body.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "base/result.h"
@@ -11,8 +12,9 @@ namespace ingle {
 struct ApiError {
   unsigned status = 400;
   std::string message;
-  std::string param;  // the field of the request that is at fault; may be empty
-  std::string code;   // "context_length_exceeded"; may be empty
+  std::string param;                 // the field of the request that is at fault; may be empty
+  std::string code;                  // "context_length_exceeded"; may be empty
+  uint32_t retry_after_seconds = 0;  // where trying again can help; 0: as it is usual
 };
 
 ApiError invalid_field(std::string param, std::string message);

@@ -130,24 +130,19 @@ void read_messages(RequestFields& fields, ChatInput& out) {
   out.messages = Value::list(std::move(items));
 }
 
-void read_tools(RequestFields& fields, ChatInput& out) {
+// An answer without the tool calls that were asked for would not be what was asked for.
+void refuse_tools(RequestFields& fields) {
   const Value* tools = fields.find("tools");
   const Value* choice = fields.find("tool_choice");
   for (const char* name : {"functions", "function_call"}) {
-    if (fields.has(name)) return fields.refuse(name, "is not supported (use tools)");
+    if (fields.has(name)) return fields.refuse(name, "is not supported: this server gives no tool calls");
+  }
+  if (tools != nullptr && !(tools->is_sequence() && tools->items().empty())) {
+    return fields.refuse("tools", "are not supported: this server gives no tool calls");
   }
   if (choice != nullptr && !(choice->is_string() && (choice->text() == "auto" || choice->text() == "none"))) {
-    return fields.refuse("tool_choice", "may only be \"auto\" or \"none\": others can't be enforced");
+    fields.refuse("tool_choice", "asks for tool calls, which are not supported");
   }
-  if (tools == nullptr) return;
-  if (!tools->is_sequence()) return fields.refuse("tools", "must be an array");
-  for (const Value& tool : tools->items()) {
-    const Value* function = tool.is_dict() ? tool.dict_object().find("function") : nullptr;
-    if (function == nullptr || !function->is_dict()) {
-      return fields.refuse("tools", "must be an array of objects with a function");
-    }
-  }
-  if (!tools->items().empty() && !(choice != nullptr && choice->text() == "none")) out.tools = *tools;
 }
 
 // Names that the template gets from us, and that a request may not take the place of.
@@ -159,7 +154,7 @@ bool is_ours(const std::string& name) {
 
 void read_chat_input(RequestFields& fields, ChatInput& out) {
   read_messages(fields, out);
-  read_tools(fields, out);
+  refuse_tools(fields);
   const Value* more = fields.object("chat_template_kwargs");
   if (more == nullptr) return;
   for (const auto& [name, value] : more->dict_object().entries) {

@@ -1,4 +1,4 @@
-// The messages and tools of OpenAI's chat API, turned into what chat templates were written for.
+// The messages of OpenAI's chat API, turned into what chat templates were written for.
 #pragma once
 
 #include "server/request_fields.h"
@@ -6,9 +6,9 @@
 
 namespace ingle {
 
-// Reads messages, tools, tool_choice and chat_template_kwargs. Content parts of text become one string, a newline
-// between them; "developer" is "system"; the arguments of tool calls, which the API writes as a text, become the object
-// that the text is. Images, audio and files are errors, as is a tool_choice that we could not enforce.
+// Reads messages and chat_template_kwargs. Content parts of text become one string, a newline between them; "developer"
+// is "system"; the arguments of tool calls, which the API writes as a text, become the object that the text is. Images,
+// audio and files are errors, as are tools: there are no tool calls yet.
 void read_chat_input(RequestFields& fields, ChatInput& out);
 
 }  // namespace ingle

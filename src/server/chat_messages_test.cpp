@@ -9,7 +9,7 @@
 namespace ingle {
 namespace {
 
-// The messages and tools as templates get them, as JSON; or "error: " and the field.
+// The messages as templates get them, as JSON; or "error: " and the field.
 std::string read(const std::string& body) {
   jinja::Value value;
   const std::optional<ApiError> error = parse_object(body, value);
@@ -20,7 +20,6 @@ std::string read(const std::string& body) {
   read_chat_input(fields, input);
   if (fields.error()) return "error: " + fields.error()->param;
   std::string out = jinja::to_json_text(input.messages, {});
-  if (!input.tools.is_none()) out += " tools " + jinja::to_json_text(input.tools, {});
   for (const auto& [name, more] : input.variables) out += " " + name + "=" + jinja::to_json_text(more, {});
   return out;
 }
@@ -68,14 +67,26 @@ TEST(ChatMessages, NameWhatIsWrong) {
   EXPECT_EQ(messages(R"({"role":"assistant","tool_calls":[1]})"), "error: messages[0].tool_calls");
 }
 
-TEST(ChatMessages, ToolsAndVariables) {
-  const std::string start =
-      R"({"messages":[{"role":"user","content":"x"}],"tools":[{"type":"function","function":{"name":"f"}}])";
-  EXPECT_NE(read(start + "}").find(R"(tools [{"type": "function", "function": {"name": "f"}}])"), std::string::npos);
-  EXPECT_EQ(read(start + R"(,"tool_choice":"none"})").find("tools"), std::string::npos);
-  EXPECT_NE(read(start + R"(,"tool_choice":"auto"})").find("tools"), std::string::npos);
-  EXPECT_EQ(read(start + R"(,"tool_choice":"required"})"), "error: tool_choice");
-  EXPECT_EQ(read(start + R"(,"tool_choice":{"type":"function","function":{"name":"f"}}})"), "error: tool_choice");
+TEST(ChatMessages, ToolsAreRefusedNeverLeftOut) {
+  const std::string start = R"({"messages":[{"role":"user","content":"x"}])";
+  for (const char* none : {"", R"(,"tools":[])", R"(,"tools":null)", R"(,"tools":[],"tool_choice":"auto")",
+                           R"(,"tool_choice":"none")", R"(,"tool_choice":null)"}) {
+    EXPECT_EQ(read(start + none + "}").find("error"), std::string::npos) << none;
+  }
+  const std::string tool = R"({"type":"function","function":{"name":"f"}})";
+  for (const std::string& tools : {"[" + tool + "]", tool, std::string("[1]"), std::string("\"auto\"")}) {
+    EXPECT_EQ(read(start + ",\"tools\":" + tools + "}"), "error: tools") << tools;
+    EXPECT_EQ(read(start + ",\"tool_choice\":\"none\",\"tools\":" + tools + "}"), "error: tools") << tools;
+  }
+  for (const std::string& choice : {std::string("\"required\""), tool, std::string("1")}) {
+    EXPECT_EQ(read(start + ",\"tool_choice\":" + choice + "}"), "error: tool_choice") << choice;
+  }
+  EXPECT_EQ(read(start + R"(,"functions":[]})"), "error: functions");
+  EXPECT_EQ(read(start + R"(,"function_call":"auto"})"), "error: function_call");
+}
+
+TEST(ChatMessages, VariablesOfTheTemplate) {
+  const std::string start = R"({"messages":[{"role":"user","content":"x"}])";
   EXPECT_NE(read(start + R"(,"chat_template_kwargs":{"enable_thinking":false}})").find("enable_thinking=false"),
             std::string::npos);
   EXPECT_EQ(read(start + R"(,"chat_template_kwargs":{"tools":[]}})"), "error: chat_template_kwargs");

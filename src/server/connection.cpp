@@ -1,14 +1,19 @@
 #include "server/connection.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
 #include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/read.hpp>
+#include <chrono>
 #include <mutex>
 #include <utility>
 
@@ -29,6 +34,8 @@ constexpr size_t kReadBytes = 16384;
 constexpr uint32_t kMaxHeaderBytes = 32768;
 constexpr size_t kMaxBufferedBytes = 131072;  // read ahead: headers, and what a client sends before its answer is there
 constexpr std::chrono::seconds kLinger{2};
+constexpr size_t kSlowestBytesPerS = 16384;                       // of a client that reads its answer
+constexpr int kAskAfter_s = 30, kAskEvery_s = 10, kAskTimes = 3;  // of a silent client whether it is there
 
 // What to say of headers or a body that can't be read; 0: the client has gone or was too slow, and hears nothing.
 unsigned status_of(const error_code& error) {
@@ -42,6 +49,22 @@ std::string describe(unsigned status, uint64_t max_body_bytes) {
   if (status == 413) return "the body is larger than " + std::to_string(max_body_bytes) + " bytes";
   if (status == 431) return "the headers are larger than " + std::to_string(kMaxHeaderBytes) + " bytes";
   return "the request is not HTTP";
+}
+
+// A client whose machine or network has gone says nothing: the system has to ask, and sooner than its default of hours.
+void notice_vanished(tcp::socket& socket) {
+  error_code ignored;
+  socket.set_option(asio::socket_base::keep_alive(true), ignored);
+  const auto set = [&](int option, int value) {
+    (void)::setsockopt(socket.native_handle(), IPPROTO_TCP, option, &value, sizeof value);
+  };
+#ifdef TCP_KEEPIDLE
+  set(TCP_KEEPIDLE, kAskAfter_s);
+#else
+  set(TCP_KEEPALIVE, kAskAfter_s);
+#endif
+  set(TCP_KEEPINTVL, kAskEvery_s);
+  set(TCP_KEEPCNT, kAskTimes);
 }
 
 }  // namespace
@@ -92,7 +115,7 @@ void Connection::start() {
   waker_ = std::make_shared<Waker>(server_.network, weak_from_this());
   error_code ignored;
   stream_.socket().set_option(tcp::no_delay(true), ignored);
-  stream_.socket().set_option(asio::socket_base::keep_alive(true), ignored);
+  notice_vanished(stream_.socket());
   stream_.socket().non_blocking(true, ignored);
   const auto run_it = [self = shared_from_this()]() -> asio::awaitable<void> { co_await self->run(); };
   asio::co_spawn(server_.network, run_it, asio::detached);
@@ -134,7 +157,11 @@ asio::awaitable<bool> Connection::serve_one() {
   const bool has_head = co_await read_head(parser);
   if (!has_head) co_return false;
   HttpRequest request = request_of(parser);
-  http_1_0_ = parser.get().version() < 11;
+  if (const std::string fault = framing_fault(request); !fault.empty()) {
+    const HttpResponse response = server_.api.malformed(400, fault);
+    co_await send_last(response, request);
+    co_return false;
+  }
   std::optional<HttpResponse> refused = server_.api.refuse(request);
   const bool no_body = parser.is_done();
   if (refused && !no_body) {
@@ -160,6 +187,7 @@ asio::awaitable<bool> Connection::serve_one() {
 asio::awaitable<bool> Connection::wait_for_request() {
   if (buffer_.size() > 0) co_return true;
   idle_ = true;
+  if (buffer_.capacity() > kReadBytes) buffer_.shrink_to_fit();  // what a large request left
   stream_.expires_after(server_.options.idle_timeout);
   const auto [error, bytes] = co_await stream_.async_read_some(buffer_.prepare(kReadBytes), kAwait);
   idle_ = false;
@@ -211,6 +239,7 @@ HttpRequest Connection::request_of(const Parser& parser) {
   request.method = std::string(parser.get().method_string());
   const std::string_view target(parser.get().target().data(), parser.get().target().size());
   request.path = std::string(target.substr(0, target.find('?')));
+  request.version = parser.get().version();
   for (const auto& field : parser.get()) request.headers.emplace_back(field.name_string(), field.value());
   const std::string_view id = request.header("x-request-id");
   request.id = is_sane_id(id) ? std::string(id) : "req_" + random_id();
@@ -240,7 +269,7 @@ asio::awaitable<void> Connection::make_answer(const HttpRequest& request) {
 
 // False when the client has gone or the answer ends with the connection.
 asio::awaitable<bool> Connection::send_answer(const HttpRequest& request, bool keep_alive) {
-  const bool head_only = request.method == "HEAD";
+  const bool head_only = request.method == "HEAD", old = request.version < 11;
   bool started = false;
   while (!client_gone_) {
     if (stopping_) answer_->stop();
@@ -253,17 +282,16 @@ asio::awaitable<bool> Connection::send_answer(const HttpRequest& request, bool k
     }
     if (part.start) {
       started = true;
-      out = head_text(*part.start, request.id,
-                      {.length = {}, .chunked = !http_1_0_, .keep_alive = keep_alive && !http_1_0_});
+      out = head_text(*part.start, request.id, {.length = {}, .chunked = !old, .keep_alive = keep_alive && !old});
       part.more.insert(0, part.start->body);
     }
-    if (!part.more.empty() && !head_only) out += http_1_0_ ? part.more : chunk_text(part.more);
-    if (part.last && started && !http_1_0_) out += chunk_text("");
+    if (!part.more.empty() && !head_only) out += old ? part.more : chunk_text(part.more);
+    if (part.last && started && !old) out += chunk_text("");
     if (!out.empty()) {
       const bool sent = co_await write(out);
       if (!sent) co_return false;
     }
-    if (part.last) co_return !http_1_0_;
+    if (part.last) co_return !old;
     co_await wait_for_news();
   }
   co_return false;
@@ -296,11 +324,21 @@ asio::awaitable<void> Connection::linger() {
   }
 }
 
+// The client has the timeout's time for each piece that it takes, and has to be faster than kSlowestBytesPerS on the
+// whole: what its answer holds is not there for others.
 asio::awaitable<bool> Connection::write(const std::string& bytes) {
-  stream_.expires_after(server_.options.write_timeout);
-  const auto [error, written] = co_await asio::async_write(stream_, asio::buffer(bytes), kAwait);
+  using Clock = std::chrono::steady_clock;
+  const auto timeout = server_.options.write_timeout;
+  const auto deadline = Clock::now() + timeout + std::chrono::seconds(bytes.size() / kSlowestBytesPerS);
+  bool sent = true;
+  for (asio::const_buffer rest = asio::buffer(bytes); sent && rest.size() > 0;) {
+    stream_.expires_at(std::min<Clock::time_point>(deadline, Clock::now() + timeout));
+    const auto [error, taken] = co_await stream_.async_write_some(rest, kAwait);
+    rest += taken;
+    sent = !error;
+  }
   stream_.expires_never();
-  co_return !error;
+  co_return sent;
 }
 
 asio::awaitable<void> Connection::wait_for_news() {

@@ -83,7 +83,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::shared_ptr<Waker> waker_;
   std::unique_ptr<Answer> answer_;
   uint64_t charged_bytes_ = 0;
-  bool http_1_0_ = false;
   bool idle_ = true, draining_ = false, stopping_ = false;
   bool watching_ = false, has_news_ = false, client_gone_ = false;
 };

@@ -33,25 +33,43 @@ ApiError queue_full(const ServedModel& model) {
 
 }  // namespace
 
-Generation::Generation(std::shared_ptr<ServedModel> model, uint32_t choices_per_prompt, uint32_t tickets)
-    : model_(std::move(model)), choices_per_prompt_(choices_per_prompt), tickets_(tickets) {}
+Generation::Generation(std::shared_ptr<ServedModel> model, uint32_t choices_per_prompt, uint32_t tickets,
+                       std::shared_ptr<KeyAccount> account)
+    : model_(std::move(model)),
+      account_(std::move(account)),
+      choices_per_prompt_(choices_per_prompt),
+      tickets_(tickets) {}
 
 Generation::~Generation() {
   streams_.clear();
   model_->open -= tickets_;
+  if (account_ != nullptr) account_->give_back(tickets_);
 }
 
 std::variant<std::unique_ptr<Generation>, ApiError> Generation::start(std::shared_ptr<ServedModel> model,
                                                                       const Request& request,
                                                                       const std::vector<std::vector<TokenId>>& prompts,
-                                                                      uint32_t choices_per_prompt) {
+                                                                      uint32_t choices_per_prompt,
+                                                                      std::shared_ptr<KeyAccount> account) {
   Engine& engine = *model->engine;
   for (const auto& prompt : prompts) {
     if (prompt.size() > engine.info().context) return too_long(prompt.size(), engine.info().context);
   }
   const auto total = static_cast<uint32_t>(prompts.size()) * choices_per_prompt;
-  if (!take_places(*model, total)) return queue_full(*model);
-  std::unique_ptr<Generation> generation(new Generation(std::move(model), choices_per_prompt, total));
+  if (total > model->max_open) {
+    return invalid_field("n",
+                         fmt::format("{} answers are asked for, the server takes {} at most", total, model->max_open));
+  }
+  if (account != nullptr) {
+    if (std::optional<ApiError> refused = account->take(total, KeyAccount::Clock::now())) return *refused;
+  }
+  if (!take_places(*model, total)) {
+    if (account != nullptr) account->give_back(total);
+    return queue_full(*model);
+  }
+  std::unique_ptr<Generation> generation(
+      new Generation(std::move(model), choices_per_prompt, total, std::move(account)));
+  uint64_t prompt_tokens = 0;
   for (const auto& prompt : prompts) {
     for (uint32_t choice = 0; choice < choices_per_prompt; choice++) {
       Request one = request;
@@ -61,14 +79,21 @@ std::variant<std::unique_ptr<Generation>, ApiError> Generation::start(std::share
       if (!stream.ok()) return api_error(stream.error());
       generation->streams_.push_back(std::move(stream).value());
     }
+    prompt_tokens += prompt.size();
   }
+  generation->count(prompt_tokens);
   generation->finished_.assign(total, false);
   generation->unfinished_ = total;
   return generation;
 }
 
+void Generation::count(uint64_t tokens) {
+  if (account_ != nullptr && tokens > 0) account_->count_tokens(tokens, KeyAccount::Clock::now());
+}
+
 std::vector<Generation::News> Generation::take() {
   std::vector<News> news;
+  uint64_t tokens = 0;
   for (uint32_t choice = 0; choice < choices(); choice++) {
     if (finished_[choice]) continue;
     std::optional<TokenEvent> event = streams_[choice]->try_next();
@@ -77,8 +102,10 @@ std::vector<Generation::News> Generation::take() {
       finished_[choice] = true;
       unfinished_--;
     }
+    tokens += event->tokens.size();
     news.push_back({choice, std::move(*event)});
   }
+  count(tokens);
   return news;
 }
 

@@ -9,6 +9,7 @@
 
 #include "engine/engine.h"
 #include "server/api_error.h"
+#include "server/key_account.h"
 #include "server/served_model.h"
 
 namespace ingle {
@@ -26,11 +27,13 @@ class Generation {
   };
 
   // Choice p * choices_per_prompt + c continues prompts[p] as its c-th answer, with everything else as in `request`,
-  // whose prompt is not looked at. Errors: a prompt longer than the context, what Engine::submit refuses, a full queue.
+  // whose prompt is not looked at. All of it goes on `account`, if there is one. Errors: a prompt longer than the
+  // context, what Engine::submit refuses, a full queue.
   static std::variant<std::unique_ptr<Generation>, ApiError> start(std::shared_ptr<ServedModel> model,
                                                                    const Request& request,
                                                                    const std::vector<std::vector<TokenId>>& prompts,
-                                                                   uint32_t choices_per_prompt);
+                                                                   uint32_t choices_per_prompt,
+                                                                   std::shared_ptr<KeyAccount> account);
   ~Generation();
   Generation(const Generation&) = delete;
   Generation& operator=(const Generation&) = delete;
@@ -43,9 +46,12 @@ class Generation {
   Usage usage() const;
 
  private:
-  Generation(std::shared_ptr<ServedModel> model, uint32_t choices_per_prompt, uint32_t tickets);
+  Generation(std::shared_ptr<ServedModel> model, uint32_t choices_per_prompt, uint32_t tickets,
+             std::shared_ptr<KeyAccount> account);
+  void count(uint64_t tokens);
 
   const std::shared_ptr<ServedModel> model_;
+  const std::shared_ptr<KeyAccount> account_;
   const uint32_t choices_per_prompt_, tickets_;
   std::vector<std::unique_ptr<TokenStream>> streams_;
   std::vector<bool> finished_;  // by choice

@@ -84,17 +84,25 @@ void read_stream_options(RequestFields& fields, GenerationFields& out) {
   if (inner.error()) fields.refuse("stream_options.include_usage", "must be true or false");
 }
 
+// What a client may send to say that it does not ask for something.
+bool is_nothing(const Value& value) {
+  return (value.is(Kind::kBool) && !value.as_bool()) || (value.is_sequence() && value.items().empty());
+}
+
 void refuse_unsupported(RequestFields& fields) {
   if (const Value* format = fields.object("response_format")) {
     RequestFields inner(*format);
     std::string type;
     inner.read("type", type);
-    if (type != "text")
+    if (type != "text") {
       fields.refuse("response_format", "may only be {\"type\":\"text\"}: structured output is not supported");
+    }
   }
-  for (const char* name :
-       {"guided_json", "guided_regex", "guided_grammar", "guided_choice", "grammar", "json_schema"}) {
-    if (fields.has(name)) fields.refuse(name, "is not supported");
+  for (const char* name : {"guided_json", "guided_regex", "guided_grammar", "guided_choice", "structured_outputs",
+                           "grammar", "json_schema", "regex", "ebnf", "stop_token_ids", "allowed_token_ids",
+                           "bad_words", "prompt_logprobs", "return_tokens_as_token_ids", "use_beam_search"}) {
+    const Value* value = fields.find(name);
+    if (value != nullptr && !is_nothing(*value)) fields.refuse(name, "is not supported");
   }
 }
 

@@ -27,8 +27,6 @@ std::string_view reason(unsigned status) {
       return "Content Too Large";
     case 415:
       return "Unsupported Media Type";
-    case 417:
-      return "Expectation Failed";
     case 429:
       return "Too Many Requests";
     case 431:
@@ -52,6 +50,10 @@ class FixedAnswer final : public Answer {
   HttpResponse response_;
 };
 
+bool is_number(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
 int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   c = lower(c);
@@ -65,6 +67,22 @@ std::string_view HttpRequest::header(std::string_view name) const {
     if (equal_ignoring_case(key, name)) return value;
   }
   return {};
+}
+
+std::string framing_fault(const HttpRequest& request) {
+  size_t hosts = 0, lengths = 0, encodings = 0;
+  for (const auto& [name, value] : request.headers) {
+    hosts += equal_ignoring_case(name, "Host");
+    if (equal_ignoring_case(name, "Content-Length") && (++lengths > 1 || !is_number(value))) {
+      return "Content-Length must be one number";
+    }
+    if (!equal_ignoring_case(name, "Transfer-Encoding")) continue;
+    if (++encodings > 1 || !equal_ignoring_case(value, "chunked")) return "Transfer-Encoding may only be chunked";
+    if (request.version < 11) return "HTTP/1.0 has no Transfer-Encoding";
+  }
+  if (lengths > 0 && encodings > 0) return "Content-Length and Transfer-Encoding exclude each other";
+  if (hosts > 1) return "there is more than one Host header";
+  return hosts == 0 && request.version >= 11 ? "the Host header is missing" : "";
 }
 
 std::unique_ptr<Answer> answer_with(HttpResponse response) {

@@ -12,15 +12,20 @@
 
 namespace ingle {
 
+class KeyAccount;
+
 using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 
 struct HttpRequest {
-  std::string method;  // "POST"
-  std::string path;    // as sent, without the query
+  std::string method;     // "POST"
+  std::string path;       // as sent, without the query
+  unsigned version = 11;  // 10: HTTP/1.0
   HttpHeaders headers;
   std::string body;
   std::string id;              // names the request in answers: the client's own, or one we made
   std::function<void()> wake;  // from any thread: the answer has something new; may be called at any time, or too often
+
+  std::shared_ptr<KeyAccount> account;  // of its API key, if that has limits; set by Api::refuse()
 
   // The first header of this name, whatever its case; empty if there is none.
   std::string_view header(std::string_view name) const;
@@ -50,6 +55,10 @@ class Answer {
 
 // An answer that is there already.
 std::unique_ptr<Answer> answer_with(HttpResponse response);
+
+// What is wrong with the headers that say whom a request is for and where its body ends; empty if nothing is. What
+// another server on the way could read in another way than we do is wrong (RFC 9112, 11.2).
+std::string framing_fault(const HttpRequest& request);
 
 // The first line and the headers, ready to be sent. `length`: of the body; without it the body is chunked, or, where
 // the client knows no chunks (HTTP/1.0), ends with the connection.

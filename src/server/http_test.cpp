@@ -32,6 +32,39 @@ TEST(Http, HeadsAndChunks) {
   EXPECT_EQ(chunk_text(""), "0\r\n\r\n");
 }
 
+std::string fault(const HttpHeaders& headers, unsigned version = 11) {
+  HttpRequest request;
+  request.version = version;
+  request.headers = headers;
+  return framing_fault(request);
+}
+
+TEST(Http, BodiesThatCouldBeReadInTwoWaysAreRefused) {
+  const std::pair<std::string, std::string> host{"Host", "x"};
+  EXPECT_EQ(fault({host}), "");
+  EXPECT_EQ(fault({host, {"Content-Length", "0"}}), "");
+  EXPECT_EQ(fault({host, {"transfer-encoding", "Chunked"}}), "");
+  EXPECT_EQ(fault({}, 10), "");
+  for (const HttpHeaders& headers : std::vector<HttpHeaders>{
+           {},
+           {host, {"host", "x"}},
+           {host, {"Content-Length", "5"}, {"content-length", "5"}},
+           {host, {"Content-Length", "5, 5"}},
+           {host, {"Content-Length", "+5"}},
+           {host, {"Content-Length", ""}},
+           {host, {"Content-Length", "5"}, {"Transfer-Encoding", "chunked"}},
+           {host, {"Transfer-Encoding", "chunked"}, {"Content-Length", "5"}},
+           {host, {"Transfer-Encoding", "gzip, chunked"}},
+           {host, {"Transfer-Encoding", "identity"}},
+           {host, {"Transfer-Encoding", "xchunked"}},
+           {host, {"Transfer-Encoding", "\"chunked\""}},
+           {host, {"Transfer-Encoding", "chunked"}, {"Transfer-Encoding", "chunked"}},
+       }) {
+    EXPECT_NE(fault(headers), "");
+  }
+  EXPECT_NE(fault({host, {"Transfer-Encoding", "chunked"}}, 10), "");
+}
+
 TEST(Http, HeadersAreFoundWhateverTheirCase) {
   HttpRequest request;
   request.headers = {{"X-A", "1"}, {"x-a", "2"}};

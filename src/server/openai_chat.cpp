@@ -124,9 +124,11 @@ void refuse_unsupported(RequestFields& fields) {
                            given.items()[0].text() == "text";
     if (!text_only) fields.refuse("modalities", "may only be [\"text\"]");
   }
-  bool prefix = false;
+  bool prefix = false, asks_for_answer = true;
   fields.read("continue_final_message", prefix);
   if (prefix) fields.refuse("continue_final_message", "is not supported");
+  fields.read("add_generation_prompt", asks_for_answer);
+  if (!asks_for_answer) fields.refuse("add_generation_prompt", "may only be true");
 }
 
 }  // namespace
@@ -154,7 +156,7 @@ std::unique_ptr<Answer> openai_chat(ServedModels& models, const HttpRequest& req
   }
   const Result<std::vector<TokenId>> prompt = model->chat->tokens(std::move(input));
   if (!prompt.ok()) return answer_with(openai_error(invalid_field("messages", prompt.error().to_string())));
-  return start_answer(model, generation, {*prompt}, std::make_unique<ChatWriter>(model, generation));
+  return start_answer(request, model, generation, {*prompt}, std::make_unique<ChatWriter>(model, generation));
 }
 
 }  // namespace ingle

@@ -38,9 +38,9 @@ std::string sse(const boost::json::object& event);  // data: {...}
 inline constexpr const char* kSseDone = "data: [DONE]\n\n";
 std::string sse_failure(const ApiError& error);
 
-// Starts the generation and gives its answer.
-std::unique_ptr<Answer> start_answer(std::shared_ptr<ServedModel> model, const GenerationFields& fields,
-                                     const std::vector<std::vector<TokenId>>& prompts,
+// Starts the generation that `request` asked for and gives its answer.
+std::unique_ptr<Answer> start_answer(const HttpRequest& request, std::shared_ptr<ServedModel> model,
+                                     const GenerationFields& fields, const std::vector<std::vector<TokenId>>& prompts,
                                      std::unique_ptr<AnswerWriter> writer);
 
 }  // namespace ingle

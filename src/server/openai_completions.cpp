@@ -222,7 +222,7 @@ std::unique_ptr<Answer> openai_completions(ServedModels& models, const HttpReque
     prompts.push_back(std::move(prompt.tokens));
     if (echo) texts.push_back(std::move(prompt.text));
   }
-  return start_answer(model, generation, prompts,
+  return start_answer(request, model, generation, prompts,
                       std::make_unique<CompletionWriter>(model, generation, logprobs, std::move(texts)));
 }
 

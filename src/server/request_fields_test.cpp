@@ -18,7 +18,7 @@ std::string repeated(const std::string& text, size_t times) {
 bool is_refused(const std::string& body) {
   jinja::Value value;
   const std::optional<ApiError> error = parse_object(body, value);
-  if (error) EXPECT_EQ(error->status, 400u);
+  EXPECT_TRUE(!error || error->status == 400u);
   return error.has_value();
 }
 
@@ -95,16 +95,38 @@ TEST(GenerationFields, NameWhatIsWrong) {
       EXPECT_EQ(generation_error("\"" + std::string(name) + "\":" + json, fields), name) << json;
     }
   }
-  for (const char* field :
-       {"\"stop\":1", "\"stop\":\"\"", "\"stop\":[1]", "\"stop\":{}", "\"logit_bias\":[]", "\"logit_bias\":{\"\":1}",
-        "\"logit_bias\":{\"1x\":1}", "\"logit_bias\":{\"99999999999\":1}", "\"logit_bias\":{\"1\":true}",
-        "\"logit_bias\":{\"1\":1e999}", "\"stream\":1", "\"stream\":\"true\"", "\"ignore_eos\":0",
-        "\"response_format\":{\"type\":\"json_schema\"}", "\"response_format\":{}", "\"guided_json\":{}",
-        "\"stream_options\":{}", "\"stream\":true,\"stream_options\":[]",
-        "\"stream\":true,\"stream_options\":{\"include_usage\":1}"}) {
+  for (const char* field : {"\"stop\":1",
+                            "\"stop\":\"\"",
+                            "\"stop\":[1]",
+                            "\"stop\":{}",
+                            "\"logit_bias\":[]",
+                            "\"logit_bias\":{\"\":1}",
+                            "\"logit_bias\":{\"1x\":1}",
+                            "\"logit_bias\":{\"99999999999\":1}",
+                            "\"logit_bias\":{\"1\":true}",
+                            "\"logit_bias\":{\"1\":1e999}",
+                            "\"stream\":1",
+                            "\"stream\":\"true\"",
+                            "\"ignore_eos\":0",
+                            "\"response_format\":{\"type\":\"json_schema\"}",
+                            "\"response_format\":{}",
+                            "\"guided_json\":{}",
+                            "\"grammar\":\"\"",
+                            "\"stop_token_ids\":[1]",
+                            "\"bad_words\":[\"x\"]",
+                            "\"prompt_logprobs\":1",
+                            "\"response_format\":\"json_object\"",
+                            "\"stream_options\":{}",
+                            "\"stream\":true,\"stream_options\":[]",
+                            "\"stream\":true,\"stream_options\":{\"include_usage\":1}"}) {
     GenerationFields fields;
     EXPECT_NE(generation_error(field, fields), "") << field;
   }
+  GenerationFields fields;
+  EXPECT_EQ(generation_error("\"stop_token_ids\":[],\"use_beam_search\":false,\"guided_json\":null,"
+                             "\"response_format\":{\"type\":\"text\"}",
+                             fields),
+            "");
 }
 
 }  // namespace

@@ -1,5 +1,8 @@
 #include "server/server.h"
 
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -22,13 +25,27 @@ namespace {
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::milliseconds kPauseWithoutFiles{100};
+constexpr rlim_t kOtherFiles = 256;            // besides connections: the model's, the system's
 constexpr std::chrono::seconds kLastWords{2};  // for what ends streams to be sent
+
+// Each connection is an open file, of which a process may have 1024 on most systems until it asks for more.
+void allow_open_files(rlim_t count) {
+  rlimit limit;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= count) return;
+  limit.rlim_cur = std::min(count, limit.rlim_max);
+  (void)::setrlimit(RLIMIT_NOFILE, &limit);
+}
 
 class Server {
  public:
   Server(const ServerOptions& options, Api& api)
       : options_(options), state_(options, api), signals_(state_.network), deadline_(state_.network) {
     state_.on_connection_end = [this] { end_if_done(); };
+    // Before anyone is told that the server listens, and may want it to end.
+    error_code ignored;
+    signals_.add(SIGINT, ignored);
+    signals_.add(SIGTERM, ignored);
+    allow_open_files(options.max_connections + kOtherFiles);
   }
 
   ~Server() { state_.on_connection_end = nullptr; }
@@ -158,9 +175,6 @@ void Server::run() {
     const auto accept = [this, &acceptor]() -> asio::awaitable<void> { co_await accept_all(acceptor); };
     asio::co_spawn(state_.network, accept, asio::detached);
   }
-  error_code ignored;
-  signals_.add(SIGINT, ignored);
-  signals_.add(SIGTERM, ignored);
   const auto watch = [this]() -> asio::awaitable<void> { co_await watch_signals(); };
   asio::co_spawn(state_.network, watch, asio::detached);
   state_.network.run();

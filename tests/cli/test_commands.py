@@ -98,6 +98,8 @@ class UsageTest(CliTest):
                 self.assertEqual(complete("ingle eval lo"), ["logprobs"])
                 self.assertEqual(complete("ingle eval logprobs --to"), ["--tokens", "--top"])
                 self.assertEqual(complete("ingle run tiny-llama --prefill"), ["--prefill-chunk"])
+                self.assertEqual(complete("ingle ser"), ["serve"])
+                self.assertEqual(complete("ingle serve tiny-llama --api"), ["--api-key", "--api-key-file"])
                 self.assertEqual(complete("ingle completions f"), ["fish"])
                 self.assertEqual(complete("ingle rm tiny"), ["tiny-llama", "tiny-other:v1"])
                 self.assertEqual(complete("ingle run tiny"), ["tiny-file.gguf", "tiny-llama", "tiny-other:v1"])

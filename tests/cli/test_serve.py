@@ -2,6 +2,7 @@
 import concurrent.futures
 import json
 import os
+import resource
 import signal
 import socket
 import time
@@ -146,7 +147,11 @@ class ApiTest(ServerTest):
             (chat(logit_bias={"99999999": 1}), "logit_bias"), (chat(stream="yes"), "stream"), (chat(model=7), "model"),
             (chat(stream_options={"include_usage": True}), "stream_options"), (chat(top_logprobs=1), "top_logprobs"),
             (chat(response_format={"type": "json_object"}), "response_format"), (chat(tools={}), "tools"), (chat(tools=[1]), "tools"),
-            (chat(tool_choice="required"), "tool_choice"), (chat(functions=[]), "functions"),
+            (chat(tools=[{"type": "function", "function": {"name": "f", "parameters": {}}}]), "tools are not supported"),
+            (chat(tool_choice="required"), "tool_choice"), (chat(functions=[]), "functions"), (chat(n=1000), "n must"),
+            (chat(response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": {}}}), "response_format"),
+            ({"messages": "hi"}, "messages"), (chat(seed=2**63), "seed"), (chat(max_tokens=-1), "max_tokens"),
+            (chat(stop={"a": 1}), "stop"), (chat(stop=["x" * 10**6]), "stop"), (chat(logit_bias={"-1": 1}), "logit_bias"),
             (chat(chat_template_kwargs={"messages": []}), "chat_template_kwargs"), (chat(min_tokens=20), "min_tokens"),
         ]
         for body, says in table:
@@ -170,12 +175,28 @@ class ApiTest(ServerTest):
         self.assertIn("512", error["message"])
         self.assertRegex(error["message"], r"has \d{4} tokens")
 
+    def answer(self, body, stream):
+        """All that a chat answer says, the same from a stream or not: by choice text, reason and log-probabilities."""
+        if not stream:
+            return [(c["message"]["content"], c["finish_reason"], c["logprobs"] and c["logprobs"]["content"])
+                    for c in self.ok(CHAT, body)["choices"]]
+        said = [c for event in events(self.ok(CHAT, {**body, "stream": True})) for c in event["choices"]]
+        out = []
+        for index in sorted({c["index"] for c in said}):
+            mine = [c for c in said if c["index"] == index]
+            scores = [t for c in mine if c["logprobs"] for t in c["logprobs"]["content"]]
+            out.append(("".join(c["delta"].get("content", "") for c in mine), mine[-1]["finish_reason"], scores or None))
+        return out
+
     def test_concurrent_answers_are_those_of_each_alone(self):
-        bodies = [chat(f"tell me {i}", seed=i, temperature=1, max_tokens=40, ignore_eos=True) for i in range(12)]
-        alone = [self.ok(CHAT, body)["choices"] for body in bodies]
+        bodies = [chat(f"{'tell me more ' * (2 * i)}{i}", seed=i, temperature=1, max_tokens=20 + 5 * i, ignore_eos=True,
+                       logprobs=i % 2 == 0, top_logprobs=3 if i % 2 == 0 else None, n=1 + i % 3) for i in range(12)]
+        alone = [self.answer(body, stream=False) for body in bodies]
+        self.assertEqual([self.answer(body, stream=True) for body in bodies], alone)
+        self.assertEqual(len({repr(answer) for answer in alone}), len(alone))
         with concurrent.futures.ThreadPoolExecutor(12) as pool:
-            for _ in range(3):
-                together = list(pool.map(lambda body: self.ok(CHAT, body)["choices"], bodies))
+            for turn in range(4):
+                together = list(pool.map(lambda i: self.answer(bodies[i], stream=(i + turn) % 2 == 0), range(12)))
                 self.assertEqual(together, alone)
 
     def test_pages_of_other_sites_are_refused(self):
@@ -223,15 +244,24 @@ class ConnectionTest(ServerTest):
             connection = self.server.raw(self.post_bytes(CHAT, endless))
             self.assertIn(b"200 OK", connection.recv(100))
             connection.close()
-            until = time.monotonic() + 20
-            while (status := self.server.post(CHAT, chat(n=3, max_tokens=1))[0]) == 429 and time.monotonic() < until:
-                time.sleep(0.01)
-            self.assertEqual(status, 200)
+            self.all_places_are_free()
+
+    def all_places_are_free(self):
+        until = time.monotonic() + 20
+        while (status := self.server.post(CHAT, chat(n=3, max_tokens=1))[0]) == 429 and time.monotonic() < until:
+            time.sleep(0.01)
+        self.assertEqual(status, 200)
 
     def test_a_full_queue_is_429(self):
-        status, headers, answer = self.server.post(CHAT, chat(n=4))
-        self.assertEqual((status, answer["error"]["code"]), (429, "queue_full"))
-        self.assertGreaterEqual(int(headers["Retry-After"]), 1)
+        endless = chat(max_tokens=None, ignore_eos=True, stream=True, n=3)
+        with self.server.raw(self.post_bytes(CHAT, endless)) as connection:
+            self.assertIn(b"200 OK", connection.recv(100))
+            status, headers, answer = self.server.post(CHAT, chat())
+            self.assertEqual((status, answer["error"]["code"]), (429, "queue_full"))
+            self.assertGreaterEqual(int(headers["Retry-After"]), 1)
+        # What could never be taken is no matter of trying again.
+        self.refused(400, CHAT, chat(n=4), "3 at most")
+        self.all_places_are_free()
 
     def test_large_requests(self):
         self.refused(413, CHAT, chat("x" * (2 << 20)))
@@ -244,14 +274,48 @@ class ConnectionTest(ServerTest):
             self.assertIn(b" 413 ", connection.recv(100))
 
     def test_what_is_no_http_is_400(self):
-        for data in (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", b"GET\r\n\r\n", b"POST /tokenize HTTP/1.1\r\nContent-Length: -1\r\n\r\n"):
+        for data in (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", b"GET\r\n\r\n", b"GET /health HTTP/2.0\r\nHost: x\r\n\r\n",
+                     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"GET /health HTTP/1.1\nHost: localhost\n\n", b"GET /health HTTP/1.1\r\n\r\n",
+                     b"GET /health HTTP/1.1\r\nHost : localhost\r\n\r\n", b"GET /health HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+                     b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: a\0b\r\n\r\n"):
             with self.server.raw(data) as connection:
-                self.assertIn(b" 400 ", connection.recv(100), data)
+                self.assertIn(b" 400 ", self.read_all(connection), data)
+
+    def test_bodies_that_two_servers_could_read_in_two_ways_are_refused(self):
+        body = b'5\r\n{"a":\r\n0\r\n\r\nGET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'
+        for headers in (b"Content-Length: 5\r\nTransfer-Encoding: chunked", b"Transfer-Encoding: chunked\r\nContent-Length: 5",
+                        b"Content-Length: 5\r\nContent-Length: 6", b"Content-Length: 5\r\nContent-Length: 5", b"Content-Length: 5, 5",
+                        b"Content-Length: +5", b"Content-Length: 0x5", b"Content-Length: 5 5", b"Content-Length:",
+                        b"Content-Length: 99999999999999999999999", b"Transfer-Encoding: xchunked", b"Transfer-Encoding: identity",
+                        b"Transfer-Encoding: chunked, identity", b"Transfer-Encoding: gzip, chunked", b"Transfer-Encoding: gzip\r\nContent-Length: 5",
+                        b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", b"Transfer-Encoding:\x0bchunked", b"Transfer-Encoding : chunked"):
+            with self.server.raw(b"POST /tokenize HTTP/1.1\r\nHost: localhost\r\n" + headers + b"\r\n\r\n" + body) as connection:
+                answer = self.read_all(connection)
+            self.assertTrue(answer.startswith(b"HTTP/1.1 400 "), (headers, answer))
+            self.assertEqual(answer.count(b"HTTP/1.1"), 1, (headers, answer))
+
+    def test_chunked_bodies(self):
+        head = b"POST /tokenize HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+        for body, says in ((b'5\r\n{"pro\r\nA;x=y\r\nmpt": "x"}\r\n0\r\nX-Trailer: 1\r\n\r\n', b" 200 "), (b"0\r\n\r\n", b" 400 "),
+                           (b"x\r\n", b" 400 "), (b"-1\r\n", b" 400 "), (b"5\r\nabcdefg\r\n", b" 400 "), (b"fffffffffffffffff\r\n", b" 400 "),
+                           (b"ffffffffffffffff\r\n", b" 413 "), (b"7fffffff\r\n", b" 413 "),
+                           (b"1;" + b"x" * 200000 + b"\r\n", b" 4"), (b"0\r\n" + b"X: y\r\n" * 20000 + b"\r\n", b" 4")):
+            with self.server.raw(head + body) as connection:
+                self.assertIn(says, self.read_all(connection)[:40], body[:100])
+
+    def test_a_client_that_goes_amid_its_request_harms_nobody(self):
+        data = self.post_bytes(CHAT, chat())
+        for end in range(0, len(data), 7):
+            self.server.raw(data[:end]).close()
+        self.ok(CHAT, chat())
 
     def test_many_slow_connections_cost_no_thread(self):
         tasks = lambda: len(os.listdir(f"/proc/{self.server.process.pid}/task"))
         before = tasks()
-        slow = [self.server.raw(b"POST /v1/chat/completions HTTP/1.1\r\nHost:") for _ in range(300)]
+        limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(limit, 2500), most), most))
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (limit, most))
+        slow = [self.server.raw(b"POST /v1/chat/completions HTTP/1.1\r\nHost:") for _ in range(2000 if most >= 2500 else 300)]
         self.ok(CHAT, chat())
         self.assertEqual(tasks(), before)
         for connection in slow:
@@ -263,6 +327,11 @@ class ConnectionTest(ServerTest):
             slow.sendall(self.post_bytes(CHAT, chat(max_tokens=300, ignore_eos=True, stream=True, logprobs=True, top_logprobs=20)))
             for _ in range(5):
                 self.ok(CHAT, chat())
+            said = b""
+            while b"data: [DONE]" not in said:
+                part = slow.recv(65536)
+                self.assertTrue(part)
+                said = said[-100:] + part
 
     def test_expect_100_continue(self):
         data = self.post_bytes("/tokenize", {"prompt": "x"}, "Expect: 100-continue\r\nConnection: close\r\n")
@@ -285,6 +354,34 @@ class KeyTest(ServerTest):
         self.assertEqual(self.refused(401, CHAT, chat())["code"], "invalid_api_key")
         self.assertEqual(self.server.request("GET", "/health")[0], 200)
         self.assertEqual(self.server.request("GET", "/nothing")[0], 401)
+
+
+class KeyLimitTest(CliTest):
+    def test_limits_of_keys(self):
+        server = Server("--api-key-file", self.write("keys", b"few answers=2\nslow requests=3\nshort tokens=40\nfree\n"))
+        post = lambda key, **fields: server.post(CHAT, chat(**fields), **{"x-api-key": key})
+        self.assertEqual(post("few", n=2)[0], 200)
+        self.assertEqual(post("few", n=3)[0], 400)
+        endless = chat(max_tokens=None, ignore_eos=True, stream=True, n=2)
+        connection = server.connect()
+        connection.request("POST", CHAT, json.dumps(endless), {"Content-Type": "application/json", "x-api-key": "few"})
+        self.assertEqual(connection.getresponse().status, 200)
+        status, headers, answer = post("few")
+        self.assertEqual((status, answer["error"]["code"]), (429, "rate_limit_exceeded"))
+        self.assertEqual(post("free")[0], 200)
+        connection.close()
+        until = time.monotonic() + 20
+        while (status := post("few")[0]) == 429 and time.monotonic() < until:
+            time.sleep(0.01)
+        self.assertEqual(status, 200)
+        self.assertEqual([post("slow")[0] for _ in range(4)], [200, 200, 200, 429])
+        self.assertEqual(server.request("GET", "/v1/models", headers={"x-api-key": "slow"})[0], 200)
+        self.assertEqual(post("short", max_tokens=60, ignore_eos=True)[0], 200)
+        status, headers, answer = post("short")
+        self.assertEqual(status, 429)
+        self.assertIn("40 tokens per minute", answer["error"]["message"])
+        self.assertGreaterEqual(int(headers["Retry-After"]), 10)
+        self.assertEqual(server.stop(), 0)
 
 
 class StartAndEndTest(CliTest):

@@ -1,0 +1,107 @@
+#include "server/api.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace ingle {
+namespace {
+
+// No model, and a loop that works or has hung.
+class NoModels final : public ServedModels {
+ public:
+  std::shared_ptr<ServedModel> find(std::string_view) override { return nullptr; }
+  std::vector<std::shared_ptr<ServedModel>> list() override { return {}; }
+  bool healthy() const override { return works; }
+
+  bool works = true;
+};
+
+HttpRequest request(const std::string& method, const std::string& path, HttpHeaders headers = {}) {
+  HttpRequest out;
+  out.method = method;
+  out.path = path;
+  out.headers = std::move(headers);
+  return out;
+}
+
+// As the network asks: the headers first, then all of it.
+HttpResponse reply(Api& api, HttpRequest given) {
+  if (std::optional<HttpResponse> refused = api.refuse(given)) return *refused;
+  return *api.handle(given)->take().start;
+}
+
+class ApiTest : public ::testing::Test {
+ protected:
+  HttpResponse ask(const std::string& method, const std::string& path, HttpHeaders headers = {}) {
+    return reply(api, request(method, path, std::move(headers)));
+  }
+  unsigned status(const std::string& method, const std::string& path, HttpHeaders headers = {}) {
+    return ask(method, path, std::move(headers)).status;
+  }
+
+  NoModels models;
+  Api api{AccessOptions{}, models};
+};
+
+std::string header(const HttpResponse& response, const std::string& name) {
+  for (const auto& [key, value] : response.headers) {
+    if (key == name) return value;
+  }
+  return "";
+}
+
+TEST_F(ApiTest, HealthFailsWhenALoopHasHung) {
+  EXPECT_EQ(status("GET", "/health"), 200u);
+  EXPECT_EQ(status("GET", "/ready"), 200u);
+  models.works = false;
+  EXPECT_EQ(status("GET", "/health"), 503u);
+  EXPECT_EQ(status("GET", "/ready"), 503u);
+}
+
+TEST_F(ApiTest, AServerThatEndsIsHealthyButNotReady) {
+  api.drain();
+  EXPECT_EQ(status("GET", "/health"), 200u);
+  EXPECT_EQ(status("GET", "/ready"), 503u);
+  const HttpResponse response = ask("POST", "/v1/chat/completions");
+  EXPECT_EQ(response.status, 503u);
+  EXPECT_NE(response.body.find("shutting_down"), std::string::npos);
+  EXPECT_NE(header(response, "Retry-After"), "");
+}
+
+TEST_F(ApiTest, PathsAndMethodsThatAreNone) {
+  for (const char* path : {"", "/", "*", "/v1", "/v1/models2", "/V1/models", "/v1/chat/completions/", "//health",
+                           "http://localhost/health", "/v1/%6dodels"}) {
+    const HttpResponse response = ask("GET", path);
+    EXPECT_EQ(response.status, 404u) << path;
+    EXPECT_EQ(response.body.find("{\"error\":{\"message\":\""), 0u) << path;
+  }
+  for (const char* method : {"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "post", "X"}) {
+    const HttpResponse response = ask(method, "/v1/completions");
+    EXPECT_EQ(response.status, 405u) << method;
+    EXPECT_EQ(header(response, "Allow"), "POST") << method;
+  }
+  EXPECT_EQ(header(ask("POST", "/v1/models"), "Allow"), "GET, HEAD");
+  EXPECT_EQ(status("HEAD", "/v1/models"), 200u);
+}
+
+TEST_F(ApiTest, BodiesAreJson) {
+  for (const char* type : {"text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x",
+                           "application/jsonx", "application/xml"}) {
+    EXPECT_EQ(status("POST", "/v1/completions", {{"Content-Type", type}}), 415u) << type;
+  }
+  for (const char* type : {"", "application/json", "Application/JSON; charset=utf-8", "application/json ;x"}) {
+    EXPECT_EQ(status("POST", "/v1/completions", {{"Content-Type", type}}), 400u) << type;
+  }
+}
+
+TEST_F(ApiTest, ErrorsAreTextWhateverTheRequestHas) {
+  const HttpResponse response = ask("GET", std::string("/\xff\"\n") + std::string(5000, 'x'));
+  EXPECT_EQ(response.status, 404u);
+  EXPECT_LT(response.body.size(), 1000u);
+  EXPECT_EQ(response.body.find('\n'), response.body.size() - 1);
+  EXPECT_EQ(response.body.find('\xff'), std::string::npos);
+}
+
+}  // namespace
+}  // namespace ingle
