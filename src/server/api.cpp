@@ -1,8 +1,13 @@
 #include "server/api.h"
 
 #include <array>
+#include <cstdlib>
 #include <exception>
 #include <new>
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "server/api_error.h"
 #include "server/openai.h"
@@ -18,6 +23,7 @@ struct Route {
   Handler handler = nullptr;      // none: health and readiness, which are the server's own
 };
 
+constexpr size_t kLargeBodyBytes = size_t{1} << 20;
 constexpr std::string_view kHealth = "/health", kReady = "/ready";
 constexpr std::array kRoutes{
     Route{"POST", "/v1/chat/completions", openai_chat},
@@ -45,6 +51,13 @@ bool is_json(std::string_view content_type) {
   std::string_view type = content_type.substr(0, content_type.find(';'));
   while (type.ends_with(' ')) type.remove_suffix(1);
   return type.empty() || equal_ignoring_case(type, "application/json");
+}
+
+// The C library keeps for each worker what the values of a large request took, which is many times its size.
+void give_back_freed_memory() {
+#ifdef __GLIBC__
+  ::malloc_trim(0);
+#endif
 }
 
 ApiError error(unsigned status, std::string message) {
@@ -81,6 +94,12 @@ std::optional<HttpResponse> Api::refuse(HttpRequest& request) const {
 }
 
 std::unique_ptr<Answer> Api::handle(const HttpRequest& request) {
+  std::unique_ptr<Answer> answer = route_safely(request);
+  if (request.body.size() > kLargeBodyBytes) give_back_freed_memory();
+  return answer;
+}
+
+std::unique_ptr<Answer> Api::route_safely(const HttpRequest& request) {
   try {
     return route(request);
   } catch (const jinja::TemplateError& limit) {

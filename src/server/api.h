@@ -32,6 +32,7 @@ class Api {
   HttpResponse health() const;
   HttpResponse ready() const;
   std::unique_ptr<Answer> route(const HttpRequest& request);
+  std::unique_ptr<Answer> route_safely(const HttpRequest& request);
 
   const Access access_;
   ServedModels& models_;
