@@ -67,9 +67,8 @@ Status score_text(Engine& engine, std::string_view text, uint32_t window_tokens,
   const size_t step = std::min<size_t>(window_tokens - prefix, ids.size());
   const size_t total = ids.size() / step;
   for (size_t i = 0; i < total; i++) {
-    std::vector<TokenId> window(prefix, tokenizer.bos());
-    window.insert(window.end(), ids.begin() + static_cast<ptrdiff_t>(i * step),
-                  ids.begin() + static_cast<ptrdiff_t>((i + 1) * step));
+    std::vector<TokenId> window(prefix + step, tokenizer.bos());
+    std::copy_n(ids.begin() + static_cast<ptrdiff_t>(i * step), step, window.begin() + static_cast<ptrdiff_t>(prefix));
     RETURN_IF_ERROR(score_window(engine, window, losses));
     windows++;
     console.progress("scoring", static_cast<double>(i + 1) / static_cast<double>(total));
