@@ -1,7 +1,7 @@
 // Speed of the matmul kernels, by weight type and number of columns, beside the limits of the machine measured by the
 // same program: read bandwidth of memory and the rate of int8 dot products (of float multiply-adds for float weights).
 // Weights are streamed from memory, as in a model. Usage: matmul_bench [--threads N] [--isa NAME] [--type NAME]
-// [--columns N]
+// [--columns N] (--type none: the limits alone)
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -134,8 +134,11 @@ double fma_limit(const KernelTable& table, uint32_t threads) {
 std::vector<uint8_t> random_rows(DType type, uint32_t rows) {
   std::mt19937 rng(1);
   std::vector<uint8_t> bytes(*dtype_bytes(type, uint64_t{rows} * kCols));
-  for (uint8_t& b : bytes)
-    b = static_cast<uint8_t>(rng() & 0x3b);  // any bytes whose f16, f32 and e8m0 are ordinary numbers
+  for (uint8_t& b : bytes) b = static_cast<uint8_t>(rng() & 0x3b);  // any bytes whose f16 and f32 are ordinary numbers
+  // So are these powers of two: the smallest would make subnormal sums, which no model has and which take many times as
+  // long.
+  const size_t block = *dtype_bytes(DType::kMXFP4, 32);
+  for (size_t i = 0; type == DType::kMXFP4 && i < bytes.size(); i += block) bytes[i] |= 0x40;
   return bytes;
 }
 
