@@ -143,6 +143,10 @@ void add_limit_options(CLI::App& command, Options& options) {
   add_number(command, "--max-waiting", options.max_waiting, 0, 4000,
              "Answers that may wait beyond those before 429 is sent (default: 256)")
       ->group(group);
+  add_number(command, "--max-step-ms", options.model.engine.max_step_ms, 0, 60'000,
+             "Longest gap in running answers while prompts of others are computed (default: 100; "
+             "0: no limit)")
+      ->group(group);
   add_number(command, "--max-body-mib", options.max_body_mib, 1, 1024, "Largest request (default: 16)")->group(group);
   add_number(command, "--drain-seconds", options.drain_seconds, 0, 3600,
              "Time to finish answers after SIGTERM (default: 30)")

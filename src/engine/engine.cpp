@@ -91,7 +91,8 @@ Result<std::unique_ptr<Engine::Impl>> Engine::Impl::load(const std::filesystem::
                                                         .windows = windows,
                                                         .prefill_chunk = std::min(options.prefill_chunk, plan.context),
                                                         .max_sequences = options.max_sequences,
-                                                        .prefix_cache = options.prefix_cache}};
+                                                        .prefix_cache = options.prefix_cache},
+                                          .max_step_ms = static_cast<double>(options.max_step_ms)};
   ASSIGN_OR_RETURN(std::unique_ptr<Backend> backend,
                    make_cpu_backend(graph, {.threads = options.threads > 0 ? options.threads : default_threads(),
                                             .isa = options.isa,

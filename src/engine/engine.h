@@ -24,9 +24,12 @@ struct EngineOptions {
   std::string isa;       // kernel table; empty: the best this CPU runs
   KvType kv_type = KvType::kF16;
   uint32_t prefill_chunk = 512;  // tokens of prompt per step at most
-  uint32_t context = 0;          // tokens per sequence; 0: the model's, or what memory allows
-  uint32_t max_sequences = 32;   // running at once
-  uint64_t kv_bytes = 0;         // size of the KV pool; 0: one full context, more for many sequences, as memory allows
+  // A step with running answers computes no more of others' prompts than fits this time, as far as can be foretold from
+  // the steps before; 0: a whole prefill_chunk.
+  uint32_t max_step_ms = 100;
+  uint32_t context = 0;         // tokens per sequence; 0: the model's, or what memory allows
+  uint32_t max_sequences = 32;  // running at once
+  uint64_t kv_bytes = 0;        // size of the KV pool; 0: one full context, more for many sequences, as memory allows
   bool prefix_cache = true;
   std::string dump_ops;
   std::function<void(const std::string& op, std::span<const float> values, uint32_t width)> on_dump;

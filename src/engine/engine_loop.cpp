@@ -57,6 +57,7 @@ EngineLoop::EngineLoop(const EngineLoopOptions& options, std::unique_ptr<Backend
       tokenizer_(tokenizer),
       eog_(tokenizer.eog_tokens()),
       scheduler_(options.scheduler),
+      pacer_(options.max_step_ms),
       sampler_(options.vocab) {
   CHECK(options.context >= 1 && options.context <= uint64_t{options.scheduler.pages} * kPageTokens);
   thread_ = std::thread([this] { run(); });
@@ -172,7 +173,7 @@ void EngineLoop::drop_cancelled() {
 }
 
 void EngineLoop::run_step() {
-  const Step& step = scheduler_.next();
+  const Step& step = scheduler_.next(pacer_);
   if (step.batch.tokens.empty()) return;
   const Clock::time_point now = Clock::now();
   for (const Sequence* sequence : step.sequences) {
@@ -185,6 +186,8 @@ void EngineLoop::run_step() {
       pick_row(step.rows[first + r], {logits + size_t{r} * options_.vocab, options_.vocab});
     }
   });
+  pacer_.observe(step.decoding, static_cast<uint32_t>(step.batch.tokens.size()) - step.decoding,
+                 milliseconds(Clock::now() - now));
   scheduler_.commit();
   for (Picked& picked : picked_) deliver(picked);
 }

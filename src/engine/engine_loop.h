@@ -16,6 +16,7 @@
 #include "engine/mailbox.h"
 #include "engine/sampler.h"
 #include "engine/scheduler.h"
+#include "engine/step_pacer.h"
 #include "text/detokenizer.h"
 #include "text/stop_strings.h"
 #include "text/tokenizer.h"
@@ -31,6 +32,7 @@ struct EngineLoopOptions {
   uint32_t vocab = 0;    // width of the logits, rows of the embedding
   uint32_t context = 0;  // tokens per sequence at most; the scheduler's pages hold it
   SchedulerOptions scheduler;
+  double max_step_ms = 0;  // as EngineOptions has it
 };
 
 class EngineLoop {
@@ -86,6 +88,7 @@ class EngineLoop {
   const Tokenizer& tokenizer_;
   const std::vector<TokenId> eog_;
   Scheduler scheduler_;
+  StepPacer pacer_;
   Sampler sampler_;
   std::vector<std::unique_ptr<Active>> active_;  // by arrival
   std::vector<Picked> picked_;                   // in this step

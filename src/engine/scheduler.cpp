@@ -102,12 +102,11 @@ void Scheduler::grow_running() {
 }
 
 // tokens[i] of running_[i] in this step: whole slices, beginning after the sequence that had the last one.
-void Scheduler::plan_prefill(std::vector<uint32_t>& tokens) {
+void Scheduler::plan_prefill(uint32_t budget, std::vector<uint32_t>& tokens) {
   const size_t count = running_.size();
   const size_t first = std::upper_bound(running_.begin(), running_.end(), last_prefilled_,
                                         [](uint64_t arrival, const Sequence* s) { return arrival < s->arrival; }) -
                        running_.begin();
-  uint32_t budget = options_.prefill_chunk;
   for (size_t k = 0; k < count && budget > 0; k++) {
     const size_t i = (first + k) % count;
     if (running_[i]->pending() == 1) continue;
@@ -118,7 +117,7 @@ void Scheduler::plan_prefill(std::vector<uint32_t>& tokens) {
   }
 }
 
-const Step& Scheduler::next() {
+const Step& Scheduler::next(const StepPacer& pacer) {
   step_.batch.tokens.clear();
   step_.batch.sequences.clear();
   step_.batch.output_rows.clear();
@@ -129,10 +128,12 @@ const Step& Scheduler::next() {
   admit();
   CHECK(!running_.empty() || waiting_.empty());  // a sequence alone always fits
   std::vector<uint32_t> tokens(running_.size(), 0);
-  plan_prefill(tokens);
+  // One token left is a decode token, also where it ends a prompt: it costs a step no more.
+  const auto decodes = [](const Sequence* sequence) { return sequence->pending() == 1; };
+  step_.decoding = static_cast<uint32_t>(std::count_if(running_.begin(), running_.end(), decodes));
+  plan_prefill(std::min(options_.prefill_chunk, pacer.slice(step_.decoding)), tokens);
   for (size_t i = 0; i < running_.size(); i++) {
-    // One token left is a decode token, also where it ends a prompt: it costs a step no more.
-    if (running_[i]->pending() == 1) tokens[i] = 1;
+    if (decodes(running_[i])) tokens[i] = 1;
     if (tokens[i] > 0) record(running_[i], tokens[i]);
   }
   return step_;

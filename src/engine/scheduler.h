@@ -1,5 +1,6 @@
 // Who computes what in the next step. Touches no tensor. Owned by the engine, loop thread only.
-// A step holds the next token of every decoding sequence and up to prefill_chunk tokens of the prompts, in turn. A
+// A step holds the next token of every decoding sequence and up to prefill_chunk tokens of the prompts, in turn, fewer
+// where the pacer says so. A
 // sequence gets the pages of all its known tokens when it is admitted and one more whenever it outgrows them, but in
 // layers with a sliding window only those that the next step needs; when there are none left, the latest arrival goes
 // back to waiting and is computed again later: the answer's bits don't change. Always: whoever waits is admitted in
@@ -12,6 +13,7 @@
 
 #include "backend/backend.h"
 #include "engine/sequence.h"
+#include "engine/step_pacer.h"
 #include "kv/kv_memory.h"
 
 namespace ingle {
@@ -39,6 +41,7 @@ struct Step {
   Batch batch;
   std::vector<Sequence*> sequences;  // of batch.sequences
   std::vector<OutputRow> rows;       // of batch.output_rows
+  uint32_t decoding = 0;             // sequences that compute one token; the other tokens are of prompts
 };
 
 class Scheduler {
@@ -54,7 +57,7 @@ class Scheduler {
   void remove(Sequence* sequence);
 
   // The next step; its batch has no tokens if there is nothing to do. Valid until commit().
-  const Step& next();
+  const Step& next(const StepPacer& pacer = StepPacer());
   // The step's keys and values are in the pages.
   void commit();
   // After commit(): the token picked from the sequence's last row.
@@ -75,7 +78,7 @@ class Scheduler {
   void release(Sequence* sequence);
   void remember(Sequence* sequence, uint32_t tokens);
   void remember_step(Sequence* sequence, uint32_t begin);
-  void plan_prefill(std::vector<uint32_t>& tokens);
+  void plan_prefill(uint32_t budget, std::vector<uint32_t>& tokens);
   void record(Sequence* sequence, uint32_t tokens);
 
   const SchedulerOptions options_;

@@ -206,6 +206,22 @@ TEST(Scheduler, DecodesWhileAPromptIsComputed) {
   EXPECT_EQ(world.finished, 1u);
 }
 
+TEST(Scheduler, ThePacerCutsSlicesBesideAnswersAlone) {
+  World world({.pages = 64, .prefill_chunk = 64, .max_sequences = 4});
+  StepPacer pacer(100);
+  pacer.observe(1, 23, 60);  // 2.5 ms per token
+  world.submit(Tokens(160, 2), 161);
+  EXPECT_EQ(world.scheduler.next(pacer).batch.tokens.size(), 64u);
+  ASSERT_TRUE(world.step());
+  world.submit({1}, 60);
+  ASSERT_TRUE(world.step());
+  const Step& step = world.scheduler.next(pacer);
+  EXPECT_EQ(step.decoding, 1u);
+  ASSERT_EQ(step.batch.sequences.size(), 2u);
+  EXPECT_EQ(step.batch.sequences[0].tokens, 32u);
+  EXPECT_EQ(step.batch.sequences[1].tokens, 1u);
+}
+
 TEST(Scheduler, PromptsTakeTurns) {
   World world({.pages = 64, .prefill_chunk = 32, .max_sequences = 4, .prefix_cache = false});
   world.submit(Tokens(320, 1), 321);
