@@ -48,6 +48,7 @@ EngineLoop::Active::Active(const Tokenizer& tokenizer, Request given)
   sequence.tokens = std::move(request.prompt);
   sequence.prompt_tokens = sequence.length();
   sequence.all_prompt_logits = request.on_prompt_logits != nullptr;
+  sequence.cache_owner = request.cache_owner;
   sequence.use_prefix_cache = request.use_prefix_cache && !sequence.all_prompt_logits;
 }
 

@@ -241,6 +241,10 @@ TEST(EngineLoop, StatsCountWhatHappened) {
   World::read(*stream);
   EXPECT_EQ(stream->stats().cached_tokens, 96u);
   EXPECT_EQ(world.backend->computed_tokens - computed, 4u + 9u);
+  request.cache_owner = 1;
+  stream = world.submit(request);
+  World::read(*stream);
+  EXPECT_EQ(stream->stats().cached_tokens, 0u) << "another's";
 }
 
 TEST(EngineLoop, LogitsThatAreNotFiniteEndOneRequestAlone) {

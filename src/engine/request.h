@@ -43,6 +43,7 @@ struct Request {
   std::vector<std::string> stop;
   uint32_t choice = 0;  // which of several answers to one prompt this is
   bool use_prefix_cache = true;
+  uint64_t cache_owner = 0;   // prefixes are found by requests of the same owner alone
   uint32_t top_logprobs = 0;  // alternatives reported per token, besides the token's own
   bool logprobs = false;
   // If set, called on the engine's thread with the logits [vocab] of every prompt position in order. Such a request

@@ -44,7 +44,7 @@ void Scheduler::release(Sequence* sequence) {
 // Of a sequence that holds pages: makes its first tokens known to others.
 void Scheduler::remember(Sequence* sequence, uint32_t tokens) {
   if (!options_.prefix_cache || !sequence->use_prefix_cache) return;
-  kv_.remember(std::span(sequence->tokens).first(tokens), sequence->tables);
+  kv_.remember(std::span(sequence->tokens).first(tokens), sequence->tables, sequence->cache_owner);
 }
 
 void Scheduler::preempt_latest() {
@@ -66,9 +66,9 @@ bool Scheduler::try_admit(Sequence* sequence) {
   // At least the last token is computed, since its logits are needed.
   const bool use_cache = options_.prefix_cache && sequence->use_prefix_cache;
   const std::span<const TokenId> cacheable = std::span(sequence->tokens).first(use_cache ? sequence->length() - 1 : 0);
-  const PrefixCache::Peek known = kv_.peek(cacheable);
+  const PrefixCache::Peek known = kv_.peek(cacheable, sequence->cache_owner);
   if (!has_room(*sequence, known)) return false;
-  sequence->computed = kv_.begin(cacheable, sequence->tables);
+  sequence->computed = kv_.begin(cacheable, sequence->tables, sequence->cache_owner);
   CHECK(kv_.cover(sequence->tables, sequence->length(), sequence->computed + 1));
   sequence->parting = known.known * kPageTokens;
   if (!sequence->admitted) sequence->cached_tokens = sequence->computed;

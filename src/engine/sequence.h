@@ -15,6 +15,7 @@ struct Sequence {
   std::vector<TokenId> tokens;  // the prompt, then what was generated
   uint32_t prompt_tokens = 0;
   bool use_prefix_cache = true;
+  uint64_t cache_owner = 0;        // as Request has it
   bool all_prompt_logits = false;  // of every prompt position, once each, not only of the last
 
   // The scheduler's.

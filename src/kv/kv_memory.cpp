@@ -50,10 +50,10 @@ bool KvMemory::grow(uint32_t group, PageTable& table, uint32_t tokens) {
   return true;
 }
 
-uint32_t KvMemory::begin(std::span<const int32_t> tokens, Tables& tables) {
+uint32_t KvMemory::begin(std::span<const int32_t> tokens, Tables& tables, uint64_t owner) {
   CHECK(tables.empty());
   tables.resize(groups());
-  return cache_.match(tokens, tables) * kPageTokens;
+  return cache_.match(tokens, tables, owner) * kPageTokens;
 }
 
 bool KvMemory::cover(Tables& tables, uint32_t known, uint32_t next) {

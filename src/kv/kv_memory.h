@@ -33,9 +33,11 @@ class KvMemory {
   using Tables = std::vector<PageTable>;
 
   // As PrefixCache has it.
-  PrefixCache::Peek peek(std::span<const int32_t> tokens) const { return cache_.peek(tokens); }
+  PrefixCache::Peek peek(std::span<const int32_t> tokens, uint64_t owner = 0) const {
+    return cache_.peek(tokens, owner);
+  }
   // Fills the empty tables with the longest hit and returns how many tokens it holds.
-  uint32_t begin(std::span<const int32_t> tokens, Tables& tables);
+  uint32_t begin(std::span<const int32_t> tokens, Tables& tables, uint64_t owner = 0);
   // Gives the tables the pages that hold `known` tokens in group 0, and `next` in windowed ones. False if a pool runs
   // out; what was had until then is kept.
   bool cover(Tables& tables, uint32_t known, uint32_t next);
@@ -44,7 +46,9 @@ class KvMemory {
   // The first `computed` tokens are computed: lets the windows move on.
   void move_on(Tables& tables, uint32_t computed);
   // Makes the tokens' whole pages known to the cache.
-  void remember(std::span<const int32_t> tokens, Tables& tables) { cache_.insert(tokens, tables); }
+  void remember(std::span<const int32_t> tokens, Tables& tables, uint64_t owner = 0) {
+    cache_.insert(tokens, tables, owner);
+  }
   // Gives all pages back.
   void release(Tables& tables);
 

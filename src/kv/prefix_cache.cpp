@@ -8,12 +8,6 @@
 namespace ingle {
 namespace {
 
-std::array<int32_t, kPageTokens> page_tokens(std::span<const int32_t> tokens, size_t page) {
-  std::array<int32_t, kPageTokens> result;
-  std::copy_n(tokens.begin() + page * kPageTokens, kPageTokens, result.begin());
-  return result;
-}
-
 // Puts one more reference of the cache on a page that its caller holds.
 void keep(PagePool& pool, PageId page) {
   CHECK(!pool.cached(page));
@@ -46,10 +40,16 @@ PrefixCache::PrefixCache(std::span<PagePool> pools, std::span<const uint32_t> wi
   }
 }
 
-std::vector<PageId> PrefixCache::walk(std::span<const int32_t> tokens) const {
+PrefixCache::Edge PrefixCache::edge_from(PageId parent, uint64_t owner, std::span<const int32_t> tokens, size_t page) {
+  Edge edge{.from = parent, .owner = parent == kRoot ? owner : 0, .tokens = {}};
+  std::copy_n(tokens.begin() + page * kPageTokens, kPageTokens, edge.tokens.begin());
+  return edge;
+}
+
+std::vector<PageId> PrefixCache::walk(std::span<const int32_t> tokens, uint64_t owner) const {
   std::vector<PageId> nodes;
   for (size_t j = 0; j < tokens.size() / kPageTokens; j++) {
-    const auto edge = edges_.find({nodes.empty() ? kRoot : nodes.back(), page_tokens(tokens, j)});
+    const auto edge = edges_.find(edge_from(nodes.empty() ? kRoot : nodes.back(), owner, tokens, j));
     if (edge == edges_.end()) break;
     nodes.push_back(edge->second);
   }
@@ -88,17 +88,17 @@ void PrefixCache::touch(Windowed& group, PageId node) {
   page.last_used = clock_;
 }
 
-PrefixCache::Peek PrefixCache::peek(std::span<const int32_t> tokens) const {
-  const std::vector<PageId> nodes = walk(tokens);
+PrefixCache::Peek PrefixCache::peek(std::span<const int32_t> tokens, uint64_t owner) const {
+  const std::vector<PageId> nodes = walk(tokens, owner);
   Peek result{.known = static_cast<uint32_t>(nodes.size()), .pages = usable(nodes), .idle = 0};
   for (uint32_t j = 0; j < result.pages; j++) result.idle += pool_.references(nodes[j]) == 1;
   return result;
 }
 
-uint32_t PrefixCache::match(std::span<const int32_t> tokens, std::span<PageTable> tables) {
+uint32_t PrefixCache::match(std::span<const int32_t> tokens, std::span<PageTable> tables, uint64_t owner) {
   CHECK(tables.size() == windowed_.size() + 1);
   clock_++;
-  std::vector<PageId> nodes = walk(tokens);
+  std::vector<PageId> nodes = walk(tokens, owner);
   const uint32_t count = usable(nodes);
   nodes.resize(count);
   for (const PageId node : nodes) {
@@ -120,21 +120,23 @@ uint32_t PrefixCache::match(std::span<const int32_t> tokens, std::span<PageTable
   return count;
 }
 
-void PrefixCache::insert(std::span<const int32_t> tokens, std::span<PageTable> tables) {
+void PrefixCache::insert(std::span<const int32_t> tokens, std::span<PageTable> tables, uint64_t owner) {
   CHECK(tables.size() == windowed_.size() + 1);
   clock_++;
   const size_t whole = tokens.size() / kPageTokens;
   std::vector<PageId>& pages = tables[0].pages;
   CHECK(pages.size() >= whole);
-  for (size_t j = 0; j < whole; j++) touch(add_node(j == 0 ? kRoot : pages[j - 1], page_tokens(tokens, j), pages[j]));
+  for (size_t j = 0; j < whole; j++) {
+    touch(add_node(edge_from(j == 0 ? kRoot : pages[j - 1], owner, tokens, j), pages[j]));
+  }
   for (size_t i = 0; i < windowed_.size(); i++) {
     insert_windowed(windowed_[i], std::span(pages).first(whole), static_cast<uint32_t>(tokens.size()), tables[i + 1]);
   }
 }
 
-// The node that the tokens lead to from `parent`; where there is none, `page` becomes it.
-PageId PrefixCache::add_node(PageId parent, const PageTokens& tokens, PageId& page) {
-  const auto [edge, is_new] = edges_.try_emplace({parent, tokens}, page);
+// The node that the edge leads to; where there is none, `page` becomes it.
+PageId PrefixCache::add_node(const Edge& way, PageId& page) {
+  const auto [edge, is_new] = edges_.try_emplace(way, page);
   if (!is_new) {
     exchange(pool_, page, edge->second);
     return page;
@@ -142,7 +144,7 @@ PageId PrefixCache::add_node(PageId parent, const PageTokens& tokens, PageId& pa
   keep(pool_, page);
   nodes_[page] = {.edge = edge, .children = 0, .last_used = clock_};
   leaves_.insert({clock_, page});
-  if (parent != kRoot && nodes_[parent].children++ == 0) leaves_.erase({nodes_[parent].last_used, parent});
+  if (way.from != kRoot && nodes_[way.from].children++ == 0) leaves_.erase({nodes_[way.from].last_used, way.from});
   return page;
 }
 
@@ -183,7 +185,7 @@ bool PrefixCache::evict_one(uint32_t group) {
   if (leaf == leaves_.end()) return false;
   const PageId node = leaf->second;
   leaves_.erase(leaf);
-  const PageId parent = nodes_[node].edge->first.first;
+  const PageId parent = nodes_[node].edge->first.from;
   edges_.erase(nodes_[node].edge);
   if (parent != kRoot && --nodes_[parent].children == 0) leaves_.insert({nodes_[parent].last_used, parent});
   for (Windowed& g : windowed_) drop_windowed(g, node);

@@ -3,10 +3,12 @@
 // Always: a node is one page of group 0, the cache holds one reference to it, and whoever holds a node's page got it
 // together with those of all its ancestors. So the pages that nobody else holds are those of whole subtrees, and all of
 // them can be evicted, leaves first. A node may have a page of each windowed group besides: those come and go one by
-// one, and a prefix is a hit only where all the pages are left that the token after it sees.
+// one, and a prefix is a hit only where all the pages are left that the token after it sees. What one owner's requests
+// left is never a hit for another's: who has asked what before can't be told from the time an answer takes.
 #pragma once
 
 #include <array>
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <set>
@@ -30,15 +32,15 @@ class PrefixCache {
     uint32_t pages = 0;  // of these, up to the last boundary with all that its windows need: what match() gives
     uint32_t idle = 0;   // of `pages`, those of group 0 that nobody but the cache holds now
   };
-  Peek peek(std::span<const int32_t> tokens) const;
+  Peek peek(std::span<const int32_t> tokens, uint64_t owner = 0) const;
   // Fills the tables [group] with the pages of the longest hit, each with one reference for the caller. Returns how
   // many pages of tokens they hold.
-  uint32_t match(std::span<const int32_t> tokens, std::span<PageTable> tables);
+  uint32_t match(std::span<const int32_t> tokens, std::span<PageTable> tables, uint64_t owner = 0);
 
   // Makes the whole pages of `tokens` known, of windowed groups those from first_kept_page() on, as far as the tables
   // still have them. Their contents never change again. Where the same prefix is known already by another page, the
   // caller's reference moves to that one and the table's entry is overwritten.
-  void insert(std::span<const int32_t> tokens, std::span<PageTable> tables);
+  void insert(std::span<const int32_t> tokens, std::span<PageTable> tables, uint64_t owner = 0);
 
   // Lets go of the group's least recently used page that nobody else holds, so that it is free; in group 0 it is a
   // leaf's, and takes the leaf's other pages with it. False if there is none.
@@ -49,7 +51,12 @@ class PrefixCache {
  private:
   static constexpr PageId kRoot = kNoPage;
   using PageTokens = std::array<int32_t, kPageTokens>;
-  using Edge = std::pair<PageId, PageTokens>;           // from which node, by which tokens
+  struct Edge {
+    PageId from = kRoot;
+    uint64_t owner = 0;  // from the root; 0 further on, where the node says whose it is
+    PageTokens tokens;
+    auto operator<=>(const Edge&) const = default;
+  };
   using ByUse = std::set<std::pair<uint64_t, PageId>>;  // nodes by last use
   struct Node {
     std::map<Edge, PageId>::iterator edge;  // that leads here
@@ -69,10 +76,11 @@ class PrefixCache {
   };
 
   // The nodes of the longest known prefix.
-  std::vector<PageId> walk(std::span<const int32_t> tokens) const;
+  std::vector<PageId> walk(std::span<const int32_t> tokens, uint64_t owner) const;
   // How many of these nodes are a hit.
   uint32_t usable(std::span<const PageId> nodes) const;
-  PageId add_node(PageId parent, const PageTokens& tokens, PageId& page);
+  static Edge edge_from(PageId parent, uint64_t owner, std::span<const int32_t> tokens, size_t page);
+  PageId add_node(const Edge& way, PageId& page);
   void touch(PageId node);
   void touch(Windowed& group, PageId node);
   void insert_windowed(Windowed& group, std::span<const PageId> nodes, uint32_t tokens, PageTable& table);

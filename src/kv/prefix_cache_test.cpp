@@ -99,6 +99,27 @@ TEST(PrefixCache, FindsWholePagesOfTheLongestKnownPrefix) {
   EXPECT_EQ(cache.match(other), (std::vector<PageId>{0}));
 }
 
+TEST(PrefixCache, FindsNothingThatAnotherOwnerLeft) {
+  constexpr uint32_t kWindows[] = {0};
+  PagePool pool(8);
+  PrefixCache cache({&pool, 1}, kWindows);
+  const Tokens tokens = range(0, 2 * kPageTokens);
+  PageTable ones{.pages = acquire(pool, 2), .first = 0}, twos{.pages = acquire(pool, 2), .first = 0};
+  cache.insert(tokens, {&ones, 1}, 1);
+  EXPECT_EQ(cache.peek(tokens, 1).pages, 2u);
+  EXPECT_EQ(cache.peek(tokens, 2).known, 0u);
+  PageTable found;
+  EXPECT_EQ(cache.match(tokens, {&found, 1}), 0u) << "owner 0 is one as well";
+  cache.insert(tokens, {&twos, 1}, 2);
+  EXPECT_EQ(twos.pages, (std::vector<PageId>{2, 3})) << "equal contents, and yet pages of their own";
+  EXPECT_EQ(cache.match(tokens, {&found, 1}, 2), 2u);
+  EXPECT_EQ(found.pages, twos.pages);
+  for (const PageTable& table : {ones, twos, found}) release(pool, table.pages);
+  while (cache.evict_one(0)) {
+  }
+  EXPECT_EQ(pool.free(), 8u);
+}
+
 TEST(PrefixCache, TheSameTokensAfterAnotherPrefixAreAnotherPage) {
   PagePool pool(8);
   FullCache cache(pool);

@@ -84,10 +84,12 @@ const Access::Known* Access::find_key(std::string_view key) const {
   return found;
 }
 
-std::shared_ptr<KeyAccount> Access::account_of(const HttpRequest& request) const {
-  if (!needs_key()) return nullptr;
+void Access::identify(HttpRequest& request) const {
+  if (!needs_key()) return;
   const Known* known = find_key(key_of(request));
-  return known == nullptr ? nullptr : known->account;
+  if (known == nullptr) return;
+  request.account = known->account;
+  request.cache_owner = static_cast<uint64_t>(known - keys_.data());
 }
 
 bool Access::is_known_host(std::string_view host) const {

@@ -32,8 +32,9 @@ class Access {
   bool needs_key() const { return !keys_.empty(); }
   // Nothing if the request may be answered. `open`: it needs no key.
   std::optional<ApiError> refuse(const HttpRequest& request, bool open) const;
-  // Of the key of a request that was not refused; null if it has no limits.
-  std::shared_ptr<KeyAccount> account_of(const HttpRequest& request) const;
+  // Notes in a request that was not refused whose it is: its account, and the owner of what it leaves in the prefix
+  // cache.
+  void identify(HttpRequest& request) const;
 
  private:
   struct Known {

@@ -30,13 +30,26 @@ TEST(Access, KeysWithLimitsHaveAnAccountEach) {
   const auto account = [&](const std::string& key) {
     HttpRequest request;
     request.headers = {{"x-api-key", key}};
-    return access.account_of(request);
+    access.identify(request);
+    return request.account;
   };
   EXPECT_EQ(account("one"), nullptr);
   EXPECT_EQ(account("none"), nullptr);
   EXPECT_NE(account("two"), nullptr);
   EXPECT_EQ(account("two"), account("two"));
   EXPECT_NE(account("two"), account("three"));
+}
+
+TEST(Access, EachKeyOwnsWhatItLeavesInTheCache) {
+  const Access access({.keys = {{"one", {}}, {"two", {}}}, .hosts = {}});
+  const auto owner = [&](const std::string& key) {
+    HttpRequest request;
+    request.headers = {{"Authorization", "Bearer " + key}};
+    access.identify(request);
+    return request.cache_owner;
+  };
+  EXPECT_EQ(owner("one"), owner("one"));
+  EXPECT_NE(owner("one"), owner("two"));
 }
 
 TEST(Access, WithoutKeysPagesOfOtherSitesAreRefused) {

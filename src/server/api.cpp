@@ -87,7 +87,7 @@ std::optional<HttpResponse> Api::refuse(HttpRequest& request) const {
     return openai_error(error(415, "the body must be application/json"));
   }
   if (route->method == "POST" && draining_) return openai_error(shutting_down());
-  request.account = open ? nullptr : access_.account_of(request);
+  if (!open) access_.identify(request);
   if (route->method != "POST" || request.account == nullptr) return std::nullopt;
   const std::optional<ApiError> refused = request.account->count_request(KeyAccount::Clock::now());
   return refused ? std::optional(openai_error(*refused)) : std::nullopt;

@@ -25,7 +25,9 @@ struct HttpRequest {
   std::string id;              // names the request in answers: the client's own, or one we made
   std::function<void()> wake;  // from any thread: the answer has something new; may be called at any time, or too often
 
-  std::shared_ptr<KeyAccount> account;  // of its API key, if that has limits; set by Api::refuse()
+  // Of its API key; set by Api::refuse().
+  std::shared_ptr<KeyAccount> account;  // null if the key has no limits
+  uint64_t cache_owner = 0;             // as Request has it
 
   // The first header of this name, whatever its case; empty if there is none.
   std::string_view header(std::string_view name) const;

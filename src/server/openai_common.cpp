@@ -80,7 +80,9 @@ std::string sse_failure(const ApiError& error) { return "data: " + openai_error_
 std::unique_ptr<Answer> start_answer(const HttpRequest& request, std::shared_ptr<ServedModel> model,
                                      const GenerationFields& fields, const std::vector<std::vector<TokenId>>& prompts,
                                      std::unique_ptr<AnswerWriter> writer) {
-  auto started = Generation::start(std::move(model), fields.request, prompts, fields.choices, request.account);
+  Request asked = fields.request;
+  asked.cache_owner = request.cache_owner;
+  auto started = Generation::start(std::move(model), asked, prompts, fields.choices, request.account);
   if (const ApiError* error = std::get_if<ApiError>(&started)) return answer_with(openai_error(*error));
   return std::make_unique<GenerationAnswer>(std::move(std::get<0>(started)), std::move(writer), fields.stream);
 }
