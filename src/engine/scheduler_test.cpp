@@ -209,7 +209,7 @@ TEST(Scheduler, DecodesWhileAPromptIsComputed) {
 TEST(Scheduler, ThePacerCutsSlicesBesideAnswersAlone) {
   World world({.pages = 64, .prefill_chunk = 64, .max_sequences = 4});
   StepPacer pacer(100);
-  pacer.observe(1, 23, 60);  // 2.5 ms per token
+  pacer.observe(1, 47, 120);  // 2.5 ms per token
   world.submit(Tokens(160, 2), 161);
   EXPECT_EQ(world.scheduler.next(pacer).batch.tokens.size(), 64u);
   ASSERT_TRUE(world.step());

@@ -1,6 +1,11 @@
 #include "engine/step_pacer.h"
 
 namespace ingle {
+namespace {
+
+constexpr double kGrowth = 0.25;
+
+}  // namespace
 
 uint32_t StepPacer::slice(uint32_t decoding) const {
   if (budget_ms_ == 0 || decoding == 0) return kUnlimited;
@@ -14,8 +19,13 @@ uint32_t StepPacer::slice(uint32_t decoding) const {
 void StepPacer::observe(uint32_t decoding, uint32_t prompt_tokens, double ms) {
   if (prompt_tokens == 0 || ms <= 0) return;
   const double fitting = (decoding + prompt_tokens) * budget_ms_ / ms;
-  // A step within the budget that was smaller than it might have been is no reason to take less.
-  if (ms > budget_ms_ || fitting > tokens_) tokens_ = fitting;
+  // Less at once, more by and by, since the time of equal steps varies. A step within the budget that was smaller than
+  // it might have been is no reason to take less.
+  if (ms > budget_ms_) {
+    tokens_ = fitting;
+  } else if (fitting > tokens_) {
+    tokens_ += kGrowth * (fitting - tokens_);
+  }
 }
 
 }  // namespace ingle

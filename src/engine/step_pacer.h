@@ -24,7 +24,7 @@ class StepPacer {
 
  private:
   const double budget_ms_;
-  double tokens_ = 40;  // of answers and prompts in a step; to begin with, a few tiles
+  double tokens_ = 16;  // of answers and prompts in a step; to begin with, two tiles
 };
 
 }  // namespace ingle
