@@ -50,13 +50,7 @@ class ChatWriter final : public AnswerWriter {
     return out;
   }
 
-  std::string end(const Usage& usage) override {
-    if (!include_usage_) return kSseDone;
-    json::object out = head_.object("chat.completion.chunk");
-    out["choices"] = json::array();
-    out["usage"] = usage_object(usage);
-    return sse(out) + kSseDone;
-  }
+  std::string end(const Usage& usage) override { return head_.end("chat.completion.chunk", usage, include_usage_); }
 
   std::string failure(const ApiError& error) override { return sse_failure(error); }
 
@@ -70,10 +64,7 @@ class ChatWriter final : public AnswerWriter {
       choice["finish_reason"] = finish_value(answers[i].finish);
       choices.push_back(std::move(choice));
     }
-    json::object out = head_.object("chat.completion");
-    out["choices"] = std::move(choices);
-    out["usage"] = usage_object(usage);
-    return json::serialize(out);
+    return head_.whole("chat.completion", std::move(choices), usage);
   }
 
  private:

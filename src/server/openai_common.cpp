@@ -11,6 +11,19 @@ namespace ingle {
 
 namespace json = boost::json;
 
+namespace {
+
+json::object usage_object(const Usage& usage) {
+  json::object out;
+  out["prompt_tokens"] = usage.prompt_tokens;
+  out["completion_tokens"] = usage.completion_tokens;
+  out["total_tokens"] = usage.prompt_tokens + usage.completion_tokens;
+  out["prompt_tokens_details"] = json::object{{"cached_tokens", usage.cached_tokens}};
+  return out;
+}
+
+}  // namespace
+
 std::shared_ptr<ServedModel> find_model(ServedModels& models, RequestFields& fields, std::optional<ApiError>& error) {
   std::string name;
   fields.read("model", name);
@@ -46,19 +59,37 @@ json::object AnswerHead::object(const char* kind) const {
   return out;
 }
 
-json::object usage_object(const Usage& usage) {
-  json::object out;
-  out["prompt_tokens"] = usage.prompt_tokens;
-  out["completion_tokens"] = usage.completion_tokens;
-  out["total_tokens"] = usage.prompt_tokens + usage.completion_tokens;
-  out["prompt_tokens_details"] = json::object{{"cached_tokens", usage.cached_tokens}};
-  return out;
+std::string AnswerHead::whole(const char* kind, json::array choices, const Usage& usage) const {
+  json::object out = object(kind);
+  out["choices"] = std::move(choices);
+  out["usage"] = usage_object(usage);
+  return json::serialize(out);
+}
+
+std::string AnswerHead::end(const char* kind, const Usage& usage, bool include_usage) const {
+  if (!include_usage) return kSseDone;
+  json::object out = object(kind);
+  out["choices"] = json::array();
+  out["usage"] = usage_object(usage);
+  return sse(out) + kSseDone;
 }
 
 json::value finish_value(FinishReason finish) {
   if (finish == FinishReason::kStop) return "stop";
   if (finish == FinishReason::kLength) return "length";
   return nullptr;
+}
+
+std::optional<std::vector<TokenId>> token_ids(const jinja::Value& ids, const Tokenizer& tokenizer) {
+  std::vector<TokenId> out;
+  for (const jinja::Value& id : ids.items()) {
+    if (!id.is(jinja::Kind::kInt) || id.as_int() < 0 || id.as_int() > INT32_MAX ||
+        !tokenizer.is_valid(static_cast<TokenId>(id.as_int()))) {
+      return std::nullopt;
+    }
+    out.push_back(static_cast<TokenId>(id.as_int()));
+  }
+  return out;
 }
 
 std::string token_text(const Tokenizer& tokenizer, TokenId id) {

@@ -20,13 +20,18 @@ ApiError model_not_found(const std::string& name);
 struct AnswerHead {
   AnswerHead(const ServedModel& model, const char* id_prefix);
   boost::json::object object(const char* kind) const;
+  // An answer as one body.
+  std::string whole(const char* kind, boost::json::array choices, const Usage& usage) const;
+  // What ends a stream, after an event with the usage if that is asked for.
+  std::string end(const char* kind, const Usage& usage, bool include_usage) const;
 
   std::string id, model, fingerprint;
   int64_t created;
 };
 
-boost::json::object usage_object(const Usage& usage);
 boost::json::value finish_value(FinishReason finish);  // null while there is none
+// Of a request's array of token ids; nothing if one of them is none of the tokenizer's.
+std::optional<std::vector<TokenId>> token_ids(const jinja::Value& ids, const Tokenizer& tokenizer);
 // A token's text where its bytes need not be characters: U+FFFD stands for those that are none.
 std::string token_text(const Tokenizer& tokenizer, TokenId id);
 // For JSON, which has no infinity: a token that can't come has -9999, as OpenAI has it.

@@ -49,13 +49,7 @@ class CompletionWriter final : public AnswerWriter {
     return chunk(choice_object(choice, event.text, logprobs(event, offsets_[choice]), event.finish));
   }
 
-  std::string end(const Usage& usage) override {
-    if (!include_usage_) return kSseDone;
-    json::object out = head_.object("text_completion");
-    out["choices"] = json::array();
-    out["usage"] = usage_object(usage);
-    return sse(out) + kSseDone;
-  }
+  std::string end(const Usage& usage) override { return head_.end("text_completion", usage, include_usage_); }
 
   std::string failure(const ApiError& error) override { return sse_failure(error); }
 
@@ -67,10 +61,7 @@ class CompletionWriter final : public AnswerWriter {
       json::value scores = logprobs(answers[i], offset);
       choices.push_back(choice_object(i, before + answers[i].text, std::move(scores), answers[i].finish));
     }
-    json::object out = head_.object("text_completion");
-    out["choices"] = std::move(choices);
-    out["usage"] = usage_object(usage);
-    return json::serialize(out);
+    return head_.whole("text_completion", std::move(choices), usage);
   }
 
  private:
@@ -134,17 +125,13 @@ bool is_ids(const jinja::Value& value) {
 }
 
 std::optional<Prompt> prompt_of_ids(RequestFields& fields, const jinja::Value& ids, const Tokenizer& tokenizer) {
-  Prompt out;
-  for (const jinja::Value& id : ids.items()) {
-    if (!id.is(Kind::kInt) || id.as_int() < 0 || id.as_int() > INT32_MAX ||
-        !tokenizer.is_valid(static_cast<TokenId>(id.as_int()))) {
-      fields.refuse("prompt", "has something that is no token id of this model");
-      return std::nullopt;
-    }
-    out.tokens.push_back(static_cast<TokenId>(id.as_int()));
+  std::optional<std::vector<TokenId>> tokens = token_ids(ids, tokenizer);
+  if (!tokens) {
+    fields.refuse("prompt", "has something that is no token id of this model");
+    return std::nullopt;
   }
-  out.text = replace_each_invalid_byte(tokenizer.decode(out.tokens));
-  return out;
+  std::string text = replace_each_invalid_byte(tokenizer.decode(*tokens));
+  return Prompt{std::move(*tokens), std::move(text)};
 }
 
 std::optional<Prompt> one_prompt(RequestFields& fields, const jinja::Value& value, const Tokenizer& tokenizer) {

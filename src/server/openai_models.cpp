@@ -8,7 +8,6 @@ namespace ingle {
 namespace {
 
 namespace json = boost::json;
-using jinja::Kind;
 
 constexpr std::string_view kModelPath = "/v1/models/";
 
@@ -86,15 +85,9 @@ std::unique_ptr<Answer> detokenize(ServedModels& models, const HttpRequest& requ
   if (tokens == nullptr || !tokens->is_sequence()) {
     return refuse(invalid_field("tokens", "tokens must be an array of token ids"));
   }
-  std::vector<TokenId> ids;
-  for (const jinja::Value& id : tokens->items()) {
-    if (!id.is(Kind::kInt) || id.as_int() < 0 || id.as_int() > INT32_MAX ||
-        !tokenizer.is_valid(static_cast<TokenId>(id.as_int()))) {
-      return refuse(invalid_field("tokens", "tokens has something that is no token id of this model"));
-    }
-    ids.push_back(static_cast<TokenId>(id.as_int()));
-  }
-  const std::string text = replace_each_invalid_byte(tokenizer.decode(ids, {.keep_control = true}));
+  const std::optional<std::vector<TokenId>> ids = token_ids(*tokens, tokenizer);
+  if (!ids) return refuse(invalid_field("tokens", "tokens has something that is no token id of this model"));
+  const std::string text = replace_each_invalid_byte(tokenizer.decode(*ids, {.keep_control = true}));
   json::object out;
   out["prompt"] = text;
   out["content"] = text;
