@@ -7,6 +7,7 @@
 #include <limits>
 #include <memory>
 
+#include "base/hex.h"
 #include "command.h"
 #include "engine/sampler.h"
 #include "files.h"
@@ -90,9 +91,7 @@ Status write_digest(Engine& engine, std::vector<TokenId> ids, Console& console) 
       }));
   std::array<uint8_t, 32> digest{};
   CHECK(EVP_DigestFinal_ex(context.get(), digest.data(), nullptr) == 1);
-  std::string hex;
-  for (const uint8_t byte : digest) hex += fmt::format("{:02x}", byte);
-  console.write(hex + "\n");
+  console.write(to_hex(digest) + "\n");
   return {};
 }
 

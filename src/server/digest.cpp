@@ -1,11 +1,12 @@
 #include "server/digest.h"
 
-#include <fmt/format.h>
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 
 #include <random>
+
+#include "base/hex.h"
 
 namespace ingle {
 namespace {
@@ -33,18 +34,7 @@ bool equal_in_constant_time(const Sha256& a, const Sha256& b) {
   return CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
-std::string to_hex(const Sha256& digest) {
-  std::string out;
-  for (const uint8_t byte : digest) out += fmt::format("{:02x}", byte);
-  return out;
-}
-
-std::string random_id() {
-  const auto bytes = random_bytes<std::array<uint8_t, 12>>();
-  std::string out;
-  for (const uint8_t byte : bytes) out += fmt::format("{:02x}", byte);
-  return out;
-}
+std::string random_id() { return to_hex(random_bytes<std::array<uint8_t, 12>>()); }
 
 uint64_t random_seed() { return random_bytes<uint64_t>(); }
 

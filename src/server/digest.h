@@ -13,7 +13,6 @@ using Sha256 = std::array<uint8_t, 32>;
 Sha256 sha256(std::string_view text);
 // Takes as long whatever differs.
 bool equal_in_constant_time(const Sha256& a, const Sha256& b);
-std::string to_hex(const Sha256& digest);
 
 // 24 hex digits from the system's random numbers.
 std::string random_id();

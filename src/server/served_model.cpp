@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include "base/hex.h"
 #include "server/digest.h"
 
 namespace ingle {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/format_units.h"
+#include "base/hex.h"
 
 #if defined(__linux__)
 #include <linux/fs.h>
@@ -179,9 +180,7 @@ Result<std::string> sha256_of_file(const std::filesystem::path& path, const Byte
   }));
   std::array<uint8_t, 32> digest{};
   CHECK(EVP_DigestFinal_ex(context.get(), digest.data(), nullptr) == 1);
-  std::string hex;
-  for (const uint8_t byte : digest) hex += fmt::format("{:02x}", byte);
-  return hex;
+  return to_hex(digest);
 }
 
 std::string_view placement_name(Placement placement) {
