@@ -84,12 +84,19 @@ const Access::Known* Access::find_key(std::string_view key) const {
   return found;
 }
 
-void Access::identify(HttpRequest& request) const {
-  if (!needs_key()) return;
-  const Known* known = find_key(key_of(request));
-  if (known == nullptr) return;
+std::optional<ApiError> Access::refuse_by_key(HttpRequest& request) const {
+  const std::string_view key = key_of(request);
+  const Known* known = key.empty() ? nullptr : find_key(key);
+  if (known == nullptr) {
+    return ApiError{.status = 401,
+                    .message = key.empty() ? "an API key is needed (send it as Authorization: Bearer KEY)"
+                                           : "the API key is not known here",
+                    .param = {},
+                    .code = "invalid_api_key"};
+  }
   request.account = known->account;
   request.cache_owner = static_cast<uint64_t>(known - keys_.data());
+  return std::nullopt;
 }
 
 bool Access::is_known_host(std::string_view host) const {
@@ -99,17 +106,8 @@ bool Access::is_known_host(std::string_view host) const {
                      [&](const std::string& name) { return equal_ignoring_case(name, host); });
 }
 
-std::optional<ApiError> Access::refuse(const HttpRequest& request, bool open) const {
-  if (needs_key()) {
-    if (open) return std::nullopt;
-    const std::string_view key = key_of(request);
-    if (!key.empty() && find_key(key) != nullptr) return std::nullopt;
-    return ApiError{.status = 401,
-                    .message = key.empty() ? "an API key is needed (send it as Authorization: Bearer KEY)"
-                                           : "the API key is not known here",
-                    .param = {},
-                    .code = "invalid_api_key"};
-  }
+std::optional<ApiError> Access::refuse(HttpRequest& request, bool open) const {
+  if (needs_key()) return open ? std::nullopt : refuse_by_key(request);
   const std::string_view host = request.header("Host"), origin = request.header("Origin");
   if (!host.empty() && !is_known_host(host)) {
     return forbidden("the Host of the request is not one of this server's (--allowed-host names more)");

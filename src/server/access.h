@@ -30,17 +30,16 @@ class Access {
  public:
   explicit Access(const AccessOptions& options);
   bool needs_key() const { return !keys_.empty(); }
-  // Nothing if the request may be answered. `open`: it needs no key.
-  std::optional<ApiError> refuse(const HttpRequest& request, bool open) const;
-  // Notes in a request that was not refused whose it is: its account, and the owner of what it leaves in the prefix
-  // cache.
-  void identify(HttpRequest& request) const;
+  // Nothing if the request may be answered; then it is noted in it whose it is: its account, and the owner of what it
+  // leaves in the prefix cache. `open`: it needs no key.
+  std::optional<ApiError> refuse(HttpRequest& request, bool open) const;
 
  private:
   struct Known {
     Sha256 digest;  // the key is not kept as it is, so that it is in no core dump
     std::shared_ptr<KeyAccount> account;
   };
+  std::optional<ApiError> refuse_by_key(HttpRequest& request) const;
   const Known* find_key(std::string_view key) const;
   bool is_known_host(std::string_view host) const;
 

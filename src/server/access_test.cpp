@@ -25,31 +25,27 @@ TEST(Access, KeysInEveryStyle) {
   EXPECT_EQ(status(access, {{"Host", "any.example"}, {"x-api-key", "one"}}), 200u);
 }
 
+// A request with this key, as Access leaves it.
+HttpRequest asked(const Access& access, const std::string& key) {
+  HttpRequest request;
+  request.headers = {{"x-api-key", key}};
+  access.refuse(request, false);
+  return request;
+}
+
 TEST(Access, KeysWithLimitsHaveAnAccountEach) {
   const Access access({.keys = {{"one", {}}, {"two", {.answers = 1}}, {"three", {.answers = 1}}}, .hosts = {}});
-  const auto account = [&](const std::string& key) {
-    HttpRequest request;
-    request.headers = {{"x-api-key", key}};
-    access.identify(request);
-    return request.account;
-  };
-  EXPECT_EQ(account("one"), nullptr);
-  EXPECT_EQ(account("none"), nullptr);
-  EXPECT_NE(account("two"), nullptr);
-  EXPECT_EQ(account("two"), account("two"));
-  EXPECT_NE(account("two"), account("three"));
+  EXPECT_EQ(asked(access, "one").account, nullptr);
+  EXPECT_EQ(asked(access, "none").account, nullptr);
+  EXPECT_NE(asked(access, "two").account, nullptr);
+  EXPECT_EQ(asked(access, "two").account, asked(access, "two").account);
+  EXPECT_NE(asked(access, "two").account, asked(access, "three").account);
 }
 
 TEST(Access, EachKeyOwnsWhatItLeavesInTheCache) {
   const Access access({.keys = {{"one", {}}, {"two", {}}}, .hosts = {}});
-  const auto owner = [&](const std::string& key) {
-    HttpRequest request;
-    request.headers = {{"Authorization", "Bearer " + key}};
-    access.identify(request);
-    return request.cache_owner;
-  };
-  EXPECT_EQ(owner("one"), owner("one"));
-  EXPECT_NE(owner("one"), owner("two"));
+  EXPECT_EQ(asked(access, "one").cache_owner, asked(access, "one").cache_owner);
+  EXPECT_NE(asked(access, "one").cache_owner, asked(access, "two").cache_owner);
 }
 
 TEST(Access, WithoutKeysPagesOfOtherSitesAreRefused) {

@@ -11,40 +11,63 @@
 
 #include "server/api_error.h"
 #include "server/openai.h"
+#include "server/openai_common.h"
 #include "text/jinja_value.h"
 
 namespace ingle {
 namespace {
 
-using Handler = std::unique_ptr<Answer> (*)(ServedModels&, const HttpRequest&);
+// What is made of a request before its handler sees it.
+enum class Body : uint8_t {
+  kNone,    // it is not looked at
+  kFields,  // parsed
+  kModel,   // and the model found that "model" names
+};
 
 struct Route {
   std::string_view method, path;  // a path that ends in / stands for all that begin with it
   Handler handler = nullptr;      // none: health and readiness, which are the server's own
+  Body body = Body::kNone;
 };
 
 constexpr size_t kLargeBodyBytes = size_t{1} << 20;
 constexpr std::string_view kHealth = "/health", kReady = "/ready";
 constexpr std::array kRoutes{
-    Route{"POST", "/v1/chat/completions", openai_chat},
-    Route{"POST", "/v1/completions", openai_completions},
+    Route{"POST", "/v1/chat/completions", openai_chat, Body::kModel},
+    Route{"POST", "/v1/completions", openai_completions, Body::kModel},
     Route{"GET", "/v1/models", openai_models},
     Route{"GET", "/v1/models/", openai_model},
-    Route{"POST", "/tokenize", tokenize},
-    Route{"POST", "/detokenize", detokenize},
+    Route{"POST", "/tokenize", tokenize, Body::kModel},
+    Route{"POST", "/detokenize", detokenize, Body::kModel},
     Route{"GET", kHealth},
     Route{"GET", kReady},
 };
 
-const Route* find_route(std::string_view path) {
-  for (const Route& route : kRoutes) {
-    if (route.path == path || (route.path.ends_with('/') && path.starts_with(route.path))) return &route;
-  }
-  return nullptr;
+bool leads_to(const Route& route, std::string_view path) {
+  return route.path == path || (route.path.size() > 1 && route.path.ends_with('/') && path.starts_with(route.path));
 }
 
 bool fits(const Route& route, std::string_view method) {
   return method == route.method || (method == "HEAD" && route.method == "GET");
+}
+
+const Route* find_route(std::string_view method, std::string_view path) {
+  for (const Route& route : kRoutes) {
+    if (leads_to(route, path) && fits(route, method)) return &route;
+  }
+  return nullptr;
+}
+
+// "GET, HEAD, DELETE"; empty if there is no such path.
+std::string methods_of(std::string_view path) {
+  std::string out;
+  for (const Route& route : kRoutes) {
+    if (!leads_to(route, path)) continue;
+    if (!out.empty()) out += ", ";
+    out += route.method;
+    if (route.method == "GET") out += ", HEAD";
+  }
+  return out;
 }
 
 bool is_json(std::string_view content_type) {
@@ -74,51 +97,74 @@ HttpResponse status_body(unsigned status, const char* word) {
 }  // namespace
 
 std::optional<HttpResponse> Api::refuse(HttpRequest& request) const {
+  HttpHeaders more;
+  const std::optional<ApiError> refused = refusal(request, more);
+  if (!refused) return std::nullopt;
+  HttpResponse response = error_response(*refused, error_form(request));
+  response.headers.insert(response.headers.end(), more.begin(), more.end());
+  return response;
+}
+
+std::optional<ApiError> Api::refusal(HttpRequest& request, HttpHeaders& more) const {
   const bool open = request.path == kHealth || request.path == kReady;
-  if (const std::optional<ApiError> refused = access_.refuse(request, open)) return openai_error(*refused);
-  const Route* route = find_route(request.path);
-  if (route == nullptr) return openai_error(error(404, "there is nothing at " + request.path.substr(0, 200)));
-  if (!fits(*route, request.method)) {
-    HttpResponse response = openai_error(error(405, "this path takes " + std::string(route->method)));
-    response.headers.emplace_back("Allow", route->method == "GET" ? "GET, HEAD" : std::string(route->method));
-    return response;
+  if (std::optional<ApiError> refused = access_.refuse(request, open)) return refused;
+  const Route* route = find_route(request.method, request.path);
+  if (route == nullptr) {
+    const std::string methods = methods_of(request.path);
+    if (methods.empty()) return error(404, "there is nothing at " + request.path.substr(0, 200));
+    more.emplace_back("Allow", methods);
+    return error(405, "this path takes " + methods);
   }
-  if (route->method == "POST" && !is_json(request.header("Content-Type"))) {
-    return openai_error(error(415, "the body must be application/json"));
-  }
-  if (route->method == "POST" && draining_) return openai_error(shutting_down());
-  if (!open) access_.identify(request);
-  if (route->method != "POST" || request.account == nullptr) return std::nullopt;
-  const std::optional<ApiError> refused = request.account->count_request(KeyAccount::Clock::now());
-  return refused ? std::optional(openai_error(*refused)) : std::nullopt;
+  if (route->method == "GET") return std::nullopt;
+  if (!is_json(request.header("Content-Type"))) return error(415, "the body must be application/json");
+  if (draining_) return shutting_down();
+  return request.account != nullptr ? request.account->count_request(KeyAccount::Clock::now()) : std::nullopt;
 }
 
 std::unique_ptr<Answer> Api::handle(const HttpRequest& request) {
-  std::unique_ptr<Answer> answer = route_safely(request);
+  Reply reply = route_safely(request);
   if (request.body.size() > kLargeBodyBytes) give_back_freed_memory();
-  return answer;
+  if (const ApiError* refused = std::get_if<ApiError>(&reply)) {
+    return answer_with(error_response(*refused, error_form(request)));
+  }
+  return std::move(std::get<0>(reply));
 }
 
-std::unique_ptr<Answer> Api::route_safely(const HttpRequest& request) {
+Reply Api::route_safely(const HttpRequest& request) {
   try {
     return route(request);
   } catch (const jinja::TemplateError& limit) {
-    return answer_with(openai_error(error(400, limit.message)));
+    return error(400, limit.message);
   } catch (const std::bad_alloc&) {
-    return answer_with(openai_error(error(503, "the server has no memory left for this request")));
+    return error(503, "the server has no memory left for this request");
   } catch (const std::exception&) {
-    return answer_with(openai_error(error(500, "the server failed at this request")));
+    return error(500, "the server failed at this request");
   }
 }
 
-std::unique_ptr<Answer> Api::route(const HttpRequest& request) {
+Reply Api::route(const HttpRequest& request) {
   if (request.path == kHealth) return answer_with(health());
   if (request.path == kReady) return answer_with(ready());
-  return find_route(request.path)->handler(models_, request);
+  const Route& route = *find_route(request.method, request.path);
+  jinja::Value body = jinja::Value::dict({});
+  if (route.body != Body::kNone) {
+    if (std::optional<ApiError> unreadable = parse_object(request.body, body)) return *unreadable;
+  }
+  RequestFields fields(body);
+  std::shared_ptr<ServedModel> model;
+  if (route.body == Body::kModel) {
+    std::string name;
+    fields.read("model", name);
+    if (fields.error()) return *fields.error();
+    model = models_.find(name);
+    if (model == nullptr) return model_not_found(name);
+  }
+  ApiCall call{.request = request, .models = models_, .fields = fields, .model = std::move(model)};
+  return route.handler(call);
 }
 
-HttpResponse Api::malformed(unsigned status, std::string message) const {
-  return openai_error(error(status, std::move(message)));
+HttpResponse Api::malformed(const HttpRequest& request, unsigned status, std::string message) const {
+  return error_response(error(status, std::move(message)), error_form(request));
 }
 
 HttpResponse Api::health() const {

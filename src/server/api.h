@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "server/access.h"
+#include "server/api_call.h"
 #include "server/http.h"
 #include "server/served_model.h"
 
@@ -21,18 +22,19 @@ class Api {
   // The request passed refuse(). Whatever goes wrong is an answer too.
   std::unique_ptr<Answer> handle(const HttpRequest& request);
   // May handle() take so long that it belongs on a worker?
-  bool is_slow(const HttpRequest& request) const { return request.method == "POST"; }
-  // A request that is none, or too large.
-  HttpResponse malformed(unsigned status, std::string message) const;
+  bool is_slow(const HttpRequest& request) const { return request.method != "GET" && request.method != "HEAD"; }
+  // To a request that is none, or too large; as much of it as could be read.
+  HttpResponse malformed(const HttpRequest& request, unsigned status, std::string message) const;
 
   // From now on not ready, and no new work.
   void drain() { draining_ = true; }
 
  private:
+  std::optional<ApiError> refusal(HttpRequest& request, HttpHeaders& more) const;
   HttpResponse health() const;
   HttpResponse ready() const;
-  std::unique_ptr<Answer> route(const HttpRequest& request);
-  std::unique_ptr<Answer> route_safely(const HttpRequest& request);
+  Reply route(const HttpRequest& request);
+  Reply route_safely(const HttpRequest& request);
 
   const Access access_;
   ServedModels& models_;

@@ -6,6 +6,9 @@
 #include "text/utf8.h"
 
 namespace ingle {
+
+namespace json = boost::json;
+
 namespace {
 
 constexpr uint32_t kRetryAfterSeconds = 2;
@@ -37,9 +40,37 @@ const char* type_of(unsigned status) {
   return status >= 500 ? "server_error" : "invalid_request_error";
 }
 
-boost::json::value text_or_null(const std::string& text) {
+const char* anthropic_type_of(unsigned status) {
+  if (status == 413) return "request_too_large";
+  if (status == 503) return "overloaded_error";
+  return status >= 500 ? "api_error" : type_of(status);
+}
+
+json::value text_or_null(const std::string& text) {
   if (text.empty()) return nullptr;
-  return boost::json::string(replace_each_invalid_byte(text));
+  return json::string(replace_each_invalid_byte(text));
+}
+
+json::object openai_body(const ApiError& error) {
+  json::object inner;
+  inner["message"] = replace_each_invalid_byte(error.message);
+  inner["type"] = type_of(error.status);
+  inner["param"] = text_or_null(error.param);
+  inner["code"] = text_or_null(error.code);
+  json::object body;
+  body["error"] = std::move(inner);
+  return body;
+}
+
+json::object anthropic_body(const ApiError& error, const std::string& request_id) {
+  json::object inner;
+  inner["type"] = anthropic_type_of(error.status);
+  inner["message"] = replace_each_invalid_byte(error.message);
+  json::object body;
+  body["type"] = "error";
+  body["error"] = std::move(inner);
+  body["request_id"] = request_id;
+  return body;
 }
 
 }  // namespace
@@ -56,21 +87,33 @@ ApiError shutting_down() {
   return {.status = 503, .message = "the server is shutting down", .param = {}, .code = "shutting_down"};
 }
 
-std::string openai_error_body(const ApiError& error) {
-  boost::json::object inner;
-  inner["message"] = replace_each_invalid_byte(error.message);
-  inner["type"] = type_of(error.status);
-  inner["param"] = text_or_null(error.param);
-  inner["code"] = text_or_null(error.code);
-  boost::json::object body;
-  body["error"] = std::move(inner);
-  return boost::json::serialize(body);
+ErrorForm error_form(const HttpRequest& request) {
+  constexpr std::string_view kMessages = "/v1/messages";
+  const std::string_view path = request.path;
+  ErrorForm form{.shape = ErrorShape::kOpenAi, .request_id = request.id};
+  if (path == kMessages || (path.starts_with(kMessages) && path[kMessages.size()] == '/')) {
+    form.shape = ErrorShape::kAnthropic;
+  }
+  if (path.starts_with("/api/")) form.shape = ErrorShape::kOllama;
+  return form;
 }
 
-HttpResponse openai_error(const ApiError& error) {
+std::string error_body(const ApiError& error, const ErrorForm& form) {
+  switch (form.shape) {
+    case ErrorShape::kOpenAi:
+      return json::serialize(openai_body(error));
+    case ErrorShape::kAnthropic:
+      return json::serialize(anthropic_body(error, form.request_id));
+    case ErrorShape::kOllama:
+      return json::serialize(json::object{{"error", replace_each_invalid_byte(error.message)}});
+  }
+  return "";
+}
+
+HttpResponse error_response(const ApiError& error, const ErrorForm& form) {
   HttpResponse response;
   response.status = error.status;
-  response.body = openai_error_body(error) + "\n";
+  response.body = error_body(error, form) + "\n";
   if (error.status == 429 || error.status == 503) {
     const uint32_t seconds = error.retry_after_seconds > 0 ? error.retry_after_seconds : kRetryAfterSeconds;
     response.headers.emplace_back("Retry-After", std::to_string(seconds));

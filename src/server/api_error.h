@@ -22,9 +22,21 @@ ApiError invalid_field(std::string param, std::string message);
 ApiError api_error(const Error& error);
 ApiError shutting_down();
 
-// {"error":{"message","type","param","code"}}; the type follows from the status.
-std::string openai_error_body(const ApiError& error);
+// The APIs have a shape of errors each:
+//   OpenAI     {"error":{"message","type","param","code"}}; the type follows from the status
+//   Anthropic  {"type":"error","error":{"type","message"},"request_id"}
+//   Ollama     {"error":"..."}
+enum class ErrorShape : uint8_t { kOpenAi, kAnthropic, kOllama };
+
+// How to tell a request's errors: in the shape of the API that its path belongs to.
+struct ErrorForm {
+  ErrorShape shape = ErrorShape::kOpenAi;
+  std::string request_id;
+};
+ErrorForm error_form(const HttpRequest& request);
+
+std::string error_body(const ApiError& error, const ErrorForm& form);
 // With Retry-After where trying again can help.
-HttpResponse openai_error(const ApiError& error);
+HttpResponse error_response(const ApiError& error, const ErrorForm& form);
 
 }  // namespace ingle

@@ -85,6 +85,28 @@ TEST_F(ApiTest, PathsAndMethodsThatAreNone) {
   EXPECT_EQ(status("HEAD", "/v1/models"), 200u);
 }
 
+TEST_F(ApiTest, ErrorsHaveTheShapeOfTheApiThatThePathBelongsTo) {
+  const std::pair<const char*, const char*> shapes[] = {{"/v1/nothing", R"({"error":{"message":)"},
+                                                        {"/v1/messagesx", R"({"error":{"message":)"},
+                                                        {"/api", R"({"error":{"message":)"},
+                                                        {"/v1/messages/nothing", R"({"type":"error","error":{"type":)"},
+                                                        {"/api/nothing", R"({"error":"there is nothing)"}};
+  for (const auto& [path, begins] : shapes) {
+    const HttpResponse response = ask("POST", path);
+    EXPECT_EQ(response.status, 404u) << path;
+    EXPECT_EQ(response.body.find(begins), 0u) << response.body;
+  }
+  const Api guarded({.keys = {{"one", {}}}, .hosts = {}}, models);
+  HttpRequest given = request("POST", "/v1/messages/batches");
+  given.id = "req_1";
+  const HttpResponse refused = guarded.refuse(given).value();
+  EXPECT_EQ(refused.status, 401u);
+  EXPECT_NE(refused.body.find("\"authentication_error\""), std::string::npos);
+  EXPECT_NE(refused.body.find("\"request_id\":\"req_1\""), std::string::npos);
+  const HttpResponse large = api.malformed(request("POST", "/api/nothing"), 413, "too large");
+  EXPECT_EQ(large.body, "{\"error\":\"too large\"}\n");
+}
+
 TEST_F(ApiTest, BodiesAreJson) {
   for (const char* type : {"text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x",
                            "application/jsonx", "application/xml"}) {

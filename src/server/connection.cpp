@@ -158,7 +158,7 @@ asio::awaitable<bool> Connection::serve_one() {
   if (!has_head) co_return false;
   HttpRequest request = request_of(parser);
   if (const std::string fault = framing_fault(request); !fault.empty()) {
-    const HttpResponse response = server_.api.malformed(400, fault);
+    const HttpResponse response = server_.api.malformed(request, 400, fault);
     co_await send_last(response, request);
     co_return false;
   }
@@ -204,7 +204,8 @@ asio::awaitable<bool> Connection::read_head(Parser& parser) {
   if (!error) co_return true;
   if (const unsigned status = status_of(error); status != 0) {
     const HttpRequest request = request_of(parser);
-    const HttpResponse response = server_.api.malformed(status, describe(status, server_.options.max_body_bytes));
+    const HttpResponse response =
+        server_.api.malformed(request, status, describe(status, server_.options.max_body_bytes));
     co_await send_last(response, request);
   }
   co_return false;
@@ -222,9 +223,9 @@ asio::awaitable<bool> Connection::read_body(Parser& parser, const HttpRequest& r
     if (error) {
       const unsigned status = status_of(error);
       if (status == 0) co_return false;
-      refused = server_.api.malformed(status, describe(status, server_.options.max_body_bytes));
+      refused = server_.api.malformed(request, status, describe(status, server_.options.max_body_bytes));
     } else if (!charge(parser.get().body().size())) {
-      refused = server_.api.malformed(503, "the server is busy with other large requests");
+      refused = server_.api.malformed(request, 503, "the server is busy with other large requests");
     }
     if (refused) {
       co_await send_last(*refused, request);

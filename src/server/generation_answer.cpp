@@ -21,8 +21,8 @@ std::optional<ApiError> failure_of(const TokenEvent& event) {
 }  // namespace
 
 GenerationAnswer::GenerationAnswer(std::unique_ptr<Generation> generation, std::unique_ptr<AnswerWriter> writer,
-                                   bool stream)
-    : generation_(std::move(generation)), writer_(std::move(writer)), stream_(stream) {
+                                   bool stream, ErrorForm errors)
+    : generation_(std::move(generation)), writer_(std::move(writer)), stream_(stream), errors_(std::move(errors)) {
   answers_.resize(generation_->choices());
 }
 
@@ -37,7 +37,7 @@ Answer::Part GenerationAnswer::take() {
 
 Answer::Part GenerationAnswer::fail(const ApiError& error) {
   if (started_) return {.start = {}, .more = writer_->failure(error), .last = true};
-  return {.start = openai_error(error), .more = {}, .last = true};
+  return {.start = error_response(error, errors_), .more = {}, .last = true};
 }
 
 Answer::Part GenerationAnswer::stream_part(const std::vector<Generation::News>& news) {

@@ -27,7 +27,9 @@ class AnswerWriter {
 
 class GenerationAnswer final : public Answer {
  public:
-  GenerationAnswer(std::unique_ptr<Generation> generation, std::unique_ptr<AnswerWriter> writer, bool stream);
+  // `errors`: of a failure before the answer has begun.
+  GenerationAnswer(std::unique_ptr<Generation> generation, std::unique_ptr<AnswerWriter> writer, bool stream,
+                   ErrorForm errors);
   Part take() override;
   void stop() override { stopped_ = true; }
 
@@ -39,6 +41,7 @@ class GenerationAnswer final : public Answer {
   const std::unique_ptr<Generation> generation_;
   const std::unique_ptr<AnswerWriter> writer_;
   const bool stream_;
+  const ErrorForm errors_;
   bool started_ = false, stopped_ = false;
   std::vector<TokenEvent> answers_;  // by choice, where it is no stream
 };

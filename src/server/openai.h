@@ -2,20 +2,17 @@
 // here or by the engine before the first byte of an answer.
 #pragma once
 
-#include <memory>
-
-#include "server/http.h"
-#include "server/served_model.h"
+#include "server/api_call.h"
 
 namespace ingle {
 
-std::unique_ptr<Answer> openai_chat(ServedModels& models, const HttpRequest& request);  // POST /v1/chat/completions
-std::unique_ptr<Answer> openai_completions(ServedModels& models, const HttpRequest& request);  // POST /v1/completions
-std::unique_ptr<Answer> openai_models(ServedModels& models, const HttpRequest& request);       // GET /v1/models
-std::unique_ptr<Answer> openai_model(ServedModels& models, const HttpRequest& request);        // GET /v1/models/ID
+Reply openai_chat(ApiCall& call);         // POST /v1/chat/completions
+Reply openai_completions(ApiCall& call);  // POST /v1/completions
+Reply openai_models(ApiCall& call);       // GET /v1/models
+Reply openai_model(ApiCall& call);        // GET /v1/models/ID
 
 // Ours, as other servers have them.
-std::unique_ptr<Answer> tokenize(ServedModels& models, const HttpRequest& request);    // POST /tokenize
-std::unique_ptr<Answer> detokenize(ServedModels& models, const HttpRequest& request);  // POST /detokenize
+Reply tokenize(ApiCall& call);    // POST /tokenize
+Reply detokenize(ApiCall& call);  // POST /detokenize
 
 }  // namespace ingle

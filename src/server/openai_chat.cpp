@@ -124,30 +124,24 @@ void refuse_unsupported(RequestFields& fields) {
 
 }  // namespace
 
-std::unique_ptr<Answer> openai_chat(ServedModels& models, const HttpRequest& request) {
-  jinja::Value body;
-  std::optional<ApiError> error = parse_object(request.body, body);
-  if (error) return answer_with(openai_error(*error));
-  RequestFields fields(body);
-  const std::shared_ptr<ServedModel> model = find_model(models, fields, error);
-  if (error) return answer_with(openai_error(*error));
-
+Reply openai_chat(ApiCall& call) {
+  RequestFields& fields = call.fields;
+  const std::shared_ptr<ServedModel>& model = call.model;
   GenerationFields generation;
   generation.request.sampling = model->engine->info().default_sampling;
-  generation.request.on_event = request.wake;
   read_generation_fields(fields, generation);
   fields.read("max_completion_tokens", generation.request.max_tokens, 1, 0x7fffffff);
   read_logprobs(fields, generation.request);
   refuse_unsupported(fields);
   ChatInput input;
   read_chat_input(fields, input);
-  if (fields.error()) return answer_with(openai_error(*fields.error()));
+  if (fields.error()) return *fields.error();
   if (!model->chat) {
-    return answer_with(openai_error(invalid_field("model", "the model has no chat template (use /v1/completions)")));
+    return invalid_field("model", "the model has no chat template (use /v1/completions)");
   }
   const Result<std::vector<TokenId>> prompt = model->chat->tokens(std::move(input));
-  if (!prompt.ok()) return answer_with(openai_error(invalid_field("messages", prompt.error().to_string())));
-  return start_answer(request, model, generation, {*prompt}, std::make_unique<ChatWriter>(model, generation));
+  if (!prompt.ok()) return invalid_field("messages", prompt.error().to_string());
+  return start_answer(call, generation, {*prompt}, std::make_unique<ChatWriter>(model, generation));
 }
 
 }  // namespace ingle

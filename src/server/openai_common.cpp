@@ -24,18 +24,6 @@ json::object usage_object(const Usage& usage) {
 
 }  // namespace
 
-std::shared_ptr<ServedModel> find_model(ServedModels& models, RequestFields& fields, std::optional<ApiError>& error) {
-  std::string name;
-  fields.read("model", name);
-  if (fields.error()) {
-    error = fields.error();
-    return nullptr;
-  }
-  std::shared_ptr<ServedModel> model = models.find(name);
-  if (model == nullptr) error = model_not_found(name);
-  return model;
-}
-
 ApiError model_not_found(const std::string& name) {
   return {.status = 404,
           .message = "there is no model \"" + name + "\" here (GET /v1/models lists them)",
@@ -106,16 +94,17 @@ size_t said_tokens(const Tokenizer& tokenizer, const TokenEvent& event) {
 
 std::string sse(const json::object& event) { return "data: " + json::serialize(event) + "\n\n"; }
 
-std::string sse_failure(const ApiError& error) { return "data: " + openai_error_body(error) + "\n\n" + kSseDone; }
+std::string sse_failure(const ApiError& error) { return "data: " + error_body(error, {}) + "\n\n" + kSseDone; }
 
-std::unique_ptr<Answer> start_answer(const HttpRequest& request, std::shared_ptr<ServedModel> model,
-                                     const GenerationFields& fields, const std::vector<std::vector<TokenId>>& prompts,
-                                     std::unique_ptr<AnswerWriter> writer) {
+Reply start_answer(const ApiCall& call, const GenerationFields& fields,
+                   const std::vector<std::vector<TokenId>>& prompts, std::unique_ptr<AnswerWriter> writer) {
   Request asked = fields.request;
-  asked.cache_owner = request.cache_owner;
-  auto started = Generation::start(std::move(model), asked, prompts, fields.choices, request.account);
-  if (const ApiError* error = std::get_if<ApiError>(&started)) return answer_with(openai_error(*error));
-  return std::make_unique<GenerationAnswer>(std::move(std::get<0>(started)), std::move(writer), fields.stream);
+  asked.on_event = call.request.wake;
+  asked.cache_owner = call.request.cache_owner;
+  auto started = Generation::start(call.model, asked, prompts, fields.choices, call.request.account);
+  if (const ApiError* error = std::get_if<ApiError>(&started)) return *error;
+  return std::make_unique<GenerationAnswer>(std::move(std::get<0>(started)), std::move(writer), fields.stream,
+                                            error_form(call.request));
 }
 
 }  // namespace ingle

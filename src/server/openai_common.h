@@ -5,14 +5,11 @@
 #include <memory>
 #include <string>
 
+#include "server/api_call.h"
 #include "server/generation_answer.h"
 #include "server/generation_fields.h"
-#include "server/served_model.h"
 
 namespace ingle {
-
-// The model that the request's "model" names; null after an error, which is then in `fields` or `error`.
-std::shared_ptr<ServedModel> find_model(ServedModels& models, RequestFields& fields, std::optional<ApiError>& error);
 
 ApiError model_not_found(const std::string& name);
 
@@ -43,9 +40,8 @@ std::string sse(const boost::json::object& event);  // data: {...}
 inline constexpr const char* kSseDone = "data: [DONE]\n\n";
 std::string sse_failure(const ApiError& error);
 
-// Starts the generation that `request` asked for and gives its answer.
-std::unique_ptr<Answer> start_answer(const HttpRequest& request, std::shared_ptr<ServedModel> model,
-                                     const GenerationFields& fields, const std::vector<std::vector<TokenId>>& prompts,
-                                     std::unique_ptr<AnswerWriter> writer);
+// Starts the generation that the call's model is asked for and gives its answer.
+Reply start_answer(const ApiCall& call, const GenerationFields& fields,
+                   const std::vector<std::vector<TokenId>>& prompts, std::unique_ptr<AnswerWriter> writer);
 
 }  // namespace ingle

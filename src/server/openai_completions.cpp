@@ -182,17 +182,11 @@ void refuse_unsupported(RequestFields& fields, uint32_t choices) {
 
 }  // namespace
 
-std::unique_ptr<Answer> openai_completions(ServedModels& models, const HttpRequest& request) {
-  jinja::Value body;
-  std::optional<ApiError> error = parse_object(request.body, body);
-  if (error) return answer_with(openai_error(*error));
-  RequestFields fields(body);
-  const std::shared_ptr<ServedModel> model = find_model(models, fields, error);
-  if (error) return answer_with(openai_error(*error));
-
+Reply openai_completions(ApiCall& call) {
+  RequestFields& fields = call.fields;
+  const std::shared_ptr<ServedModel>& model = call.model;
   GenerationFields generation;
   generation.request.sampling = model->engine->info().default_sampling;
-  generation.request.on_event = request.wake;
   generation.request.max_tokens = 16;  // unless told otherwise, as OpenAI has it
   read_generation_fields(fields, generation);
   bool echo = false;
@@ -201,7 +195,7 @@ std::unique_ptr<Answer> openai_completions(ServedModels& models, const HttpReque
   refuse_unsupported(fields, generation.choices);
   std::vector<Prompt> given;
   if (!fields.error()) given = read_prompts(fields, model->engine->tokenizer(), generation.choices);
-  if (fields.error()) return answer_with(openai_error(*fields.error()));
+  if (fields.error()) return *fields.error();
 
   std::vector<std::vector<TokenId>> prompts;
   std::vector<std::string> texts;
@@ -209,7 +203,7 @@ std::unique_ptr<Answer> openai_completions(ServedModels& models, const HttpReque
     prompts.push_back(std::move(prompt.tokens));
     if (echo) texts.push_back(std::move(prompt.text));
   }
-  return start_answer(request, model, generation, prompts,
+  return start_answer(call, generation, prompts,
                       std::make_unique<CompletionWriter>(model, generation, logprobs, std::move(texts)));
 }
 
