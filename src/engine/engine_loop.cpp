@@ -42,12 +42,12 @@ double milliseconds(std::chrono::steady_clock::duration duration) {
 
 EngineLoop::Active::Active(const Tokenizer& tokenizer, Request given)
     : request(std::move(given)),
-      detokenizer(tokenizer),
+      detokenizer(tokenizer, {.at_start = !request.continues_text}),
       stops(request.stop),
       mailbox(std::make_shared<Mailbox>(std::move(request.on_event))) {
   sequence.tokens = std::move(request.prompt);
   sequence.prompt_tokens = sequence.length();
-  sequence.all_prompt_logits = request.on_prompt_logits != nullptr;
+  sequence.all_prompt_logits = request.on_prompt_logits != nullptr || request.prompt_logprobs;
   sequence.cache_owner = request.cache_owner;
   sequence.use_prefix_cache = request.use_prefix_cache && !sequence.all_prompt_logits;
 }
@@ -94,9 +94,10 @@ Status EngineLoop::validate(const Request& request) const {
   if (request.max_tokens > 0 && request.min_tokens > request.max_tokens) {
     return invalid(fmt::format("min_tokens is {}, more than max_tokens, {}", request.min_tokens, request.max_tokens));
   }
-  if (request.top_logprobs > kMaxTopLogprobs) {
-    return invalid(fmt::format("top_logprobs is {}", request.top_logprobs),
-                   fmt::format("it must be at most {}", kMaxTopLogprobs));
+  const uint32_t alternatives = std::max(request.top_logprobs, request.prompt_logprobs.value_or(0));
+  if (alternatives > kMaxTopLogprobs) {
+    return invalid(fmt::format("{} alternatives are asked for of each token", alternatives),
+                   fmt::format("top_logprobs and prompt_logprobs must be at most {}", kMaxTopLogprobs));
   }
   if (request.stop.size() > kMaxStopStrings) {
     return invalid(fmt::format("there are {} stop strings", request.stop.size()),
@@ -193,10 +194,25 @@ void EngineLoop::run_step() {
   for (Picked& picked : picked_) deliver(picked);
 }
 
+// `logits` are those at `position` of the prompt.
+void EngineLoop::score_prompt_token(Active& active, uint32_t position, std::span<const float> logits) {
+  if (active.failed || position + 1 >= active.sequence.prompt_tokens) return;
+  Result<PromptScore> score =
+      sampler_.score(logits, active.sequence.tokens[position + 1], *active.request.prompt_logprobs, position);
+  if (score.ok()) {
+    active.prompt_scores.push_back(std::move(score).value());
+  } else {
+    active.failed = score.error();
+  }
+}
+
 void EngineLoop::pick_row(const OutputRow& row, std::span<const float> logits) {
   Active& active = find(row.sequence);
   if (row.deliver) {
-    active.mailbox->call([&] { active.request.on_prompt_logits(row.position, logits); });
+    if (active.request.prompt_logprobs) score_prompt_token(active, row.position, logits);
+    if (active.request.on_prompt_logits) {
+      active.mailbox->call([&] { active.request.on_prompt_logits(row.position, logits); });
+    }
   }
   if (!row.sample) return;
   const Request& request = active.request;
@@ -208,6 +224,7 @@ void EngineLoop::pick_row(const OutputRow& row, std::span<const float> logits) {
                      .position = row.position + 1,
                      .choice = request.choice,
                      .suppressed = keep_going ? std::span<const TokenId>(eog_) : std::span<const TokenId>()});
+  if (active.failed) picked.token = *active.failed;
   if (picked.token.ok() && (request.logprobs || request.top_logprobs > 0)) {
     picked.logprobs = sampler_.logprobs(logits, *picked.token, request.top_logprobs);
   }
@@ -228,6 +245,7 @@ void EngineLoop::deliver(Picked& picked) {
 
   TokenEvent event;
   event.tokens.push_back(token);
+  event.prompt_scores = std::exchange(active.prompt_scores, {});
   if (active.request.logprobs || active.request.top_logprobs > 0) {
     event.logprobs.push_back(picked.logprobs.token);
     event.top_logprobs.push_back(std::move(picked.logprobs.top));

@@ -64,6 +64,8 @@ class EngineLoop {
     std::shared_ptr<Mailbox> mailbox;
     uint32_t limit = 0;  // tokens generated at most
     uint32_t generated = 0;
+    std::vector<PromptScore> prompt_scores;  // until the first token
+    std::optional<Error> failed;             // while its prompt was scored
     Clock::time_point started{}, first_token{}, last_token{};
   };
   // What was picked from a row of the step.
@@ -78,6 +80,7 @@ class EngineLoop {
   bool take_requests();
   void drop_cancelled();
   void run_step();
+  void score_prompt_token(Active& active, uint32_t position, std::span<const float> logits);
   void pick_row(const OutputRow& row, std::span<const float> logits);
   void deliver(Picked& picked);
   void finish(Active& active, TokenEvent last);

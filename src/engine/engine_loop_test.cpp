@@ -73,6 +73,7 @@ class World {
       all.tokens.insert(all.tokens.end(), event.tokens.begin(), event.tokens.end());
       all.logprobs.insert(all.logprobs.end(), event.logprobs.begin(), event.logprobs.end());
       all.top_logprobs.insert(all.top_logprobs.end(), event.top_logprobs.begin(), event.top_logprobs.end());
+      all.prompt_scores.insert(all.prompt_scores.end(), event.prompt_scores.begin(), event.prompt_scores.end());
       all.text += event.text;
       all.finish = event.finish;
       all.error = event.error;
@@ -183,7 +184,8 @@ TEST(EngineLoop, RefusesWhatItCanNotDo) {
   EXPECT_THAT(refusal([](Request& r) { r.sampling.top_p = 2; }), testing::HasSubstr("top_p is 2"));
   EXPECT_THAT(refusal([](Request& r) { r.sampling.logit_bias[99] = 1; }), testing::HasSubstr("token 99"));
   EXPECT_THAT(refusal([](Request& r) { r.min_tokens = 6; }), testing::HasSubstr("min_tokens is 6"));
-  EXPECT_THAT(refusal([](Request& r) { r.top_logprobs = 1000; }), testing::HasSubstr("top_logprobs is 1000"));
+  EXPECT_THAT(refusal([](Request& r) { r.top_logprobs = 1000; }), testing::HasSubstr("1000 alternatives"));
+  EXPECT_THAT(refusal([](Request& r) { r.prompt_logprobs = 1000; }), testing::HasSubstr("1000 alternatives"));
   EXPECT_THAT(refusal([](Request& r) { r.stop.resize(1000); }), testing::HasSubstr("1000 stop strings"));
   EXPECT_THAT(refusal([](Request& r) { r.stop = {std::string(100000, 'x')}; }), testing::HasSubstr("100000 bytes"));
 }
@@ -223,6 +225,45 @@ TEST(EngineLoop, PromptLogitsComeInOrderAndOnce) {
   World::read(*stream);
   EXPECT_EQ(next, prompt.size());
   EXPECT_EQ(stream->stats().cached_tokens, 0u);
+}
+
+TEST(EngineLoop, PromptScoresAreThoseOfTheTokensAfterEachPrefix) {
+  World world({.vocab = kVocab, .context = 1024, .scheduler = {.pages = 64, .prefill_chunk = 7}});
+  Tokens prompt;
+  for (TokenId i = 0; i < 80; i++) prompt.push_back(1 + i * i % 26);
+  world.answer(greedy(prompt, 1));
+  Request request = greedy(prompt, 2);
+  request.prompt_logprobs = 3;
+  const auto stream = world.submit(request);
+  const TokenEvent answer = World::read(*stream);
+  EXPECT_EQ(stream->stats().cached_tokens, 0u);
+  ASSERT_EQ(answer.prompt_scores.size(), prompt.size() - 1);
+  for (size_t i = 0; i + 1 < prompt.size(); i++) {
+    const std::vector<float> logits = toy_logits(toy_state(std::span(prompt).first(i + 1)), kVocab);
+    Sampler sampler(kVocab);
+    const Sampler::Logprobs expected = sampler.logprobs(logits, prompt[i + 1], 3);
+    EXPECT_EQ(answer.prompt_scores[i].logprob, expected.token);
+    EXPECT_EQ(answer.prompt_scores[i].top, expected.top);
+    const auto better = std::count_if(logits.begin(), logits.end(), [&](float l) { return l > logits[prompt[i + 1]]; });
+    EXPECT_EQ(answer.prompt_scores[i].rank, better + 1);
+  }
+  request.prompt = {5};
+  EXPECT_TRUE(world.answer(request).prompt_scores.empty());
+}
+
+TEST(EngineLoop, APromptThatCanNotBeScoredEndsInAnError) {
+  World world;
+  const uint64_t bad_state = toy_state(Tokens{1, 2});
+  world.on_logits = [&](uint64_t state, std::vector<float>& logits) {
+    if (state == bad_state) logits[13] = NAN;
+  };
+  Request request = greedy({1, 2, 3, 4}, 5);
+  request.prompt_logprobs = 0;
+  const TokenEvent answer = world.answer(request);
+  EXPECT_EQ(answer.finish, FinishReason::kError);
+  ASSERT_TRUE(answer.error);
+  EXPECT_THAT(answer.error->message, testing::HasSubstr("position 1"));
+  EXPECT_EQ(world.answer(greedy({4, 5}, 5)).finish, FinishReason::kLength);
 }
 
 TEST(EngineLoop, StatsCountWhatHappened) {

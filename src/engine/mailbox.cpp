@@ -36,6 +36,7 @@ void Mailbox::add(TokenEvent& event) {
   append(unread_.tokens, event.tokens);
   append(unread_.logprobs, event.logprobs);
   append(unread_.top_logprobs, event.top_logprobs);
+  append(unread_.prompt_scores, event.prompt_scores);
   unread_.text += event.text;
   unread_.finish = event.finish;
   unread_.error = std::move(event.error);

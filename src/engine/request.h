@@ -41,11 +41,15 @@ struct Request {
   uint32_t min_tokens = 0;  // end-of-generation tokens are not picked before this many
   bool ignore_eos = false;
   std::vector<std::string> stop;
-  uint32_t choice = 0;  // which of several answers to one prompt this is
+  bool continues_text = false;  // the answer's text goes on the prompt's last words: a space between them is kept
+  uint32_t choice = 0;          // which of several answers to one prompt this is
   bool use_prefix_cache = true;
   uint64_t cache_owner = 0;   // prefixes are found by requests of the same owner alone
   uint32_t top_logprobs = 0;  // alternatives reported per token, besides the token's own
   bool logprobs = false;
+  // If set, how likely the prompt's own tokens are, with so many alternatives each. Such a request goes round the
+  // prefix cache.
+  std::optional<uint32_t> prompt_logprobs;
   // If set, called on the engine's thread with the logits [vocab] of every prompt position in order. Such a request
   // goes round the prefix cache.
   std::function<void(uint32_t position, std::span<const float> logits)> on_prompt_logits;
@@ -55,11 +59,19 @@ struct Request {
 
 enum class FinishReason : uint8_t { kNone, kStop, kLength, kCancelled, kError };
 
+// How likely a token of a prompt is after those before it.
+struct PromptScore {
+  float logprob = 0;
+  uint32_t rank = 0;                           // 1: the most likely
+  std::vector<std::pair<TokenId, float>> top;  // best first
+};
+
 struct TokenEvent {
   std::vector<TokenId> tokens;  // generated since the last event; empty for a final flush of text
   std::string text;             // whole UTF-8 characters; stop strings are cut off
   std::vector<float> logprobs;  // of `tokens`, when asked for
   std::vector<std::vector<std::pair<TokenId, float>>> top_logprobs;
+  std::vector<PromptScore> prompt_scores;  // when asked for, with the first token: of all but the prompt's first
   FinishReason finish = FinishReason::kNone;
   std::optional<Error> error;  // with kError
 };

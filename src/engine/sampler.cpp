@@ -72,6 +72,11 @@ Status out_of_range(const char* field, double value, const char* range) {
   return Error{ErrorCode::kInvalidArgument, fmt::format("{} is {}", field, value), fmt::format("it must be {}", range)};
 }
 
+Error not_finite(uint32_t position) {
+  return {ErrorCode::kInternal, fmt::format("the model's logits at position {} are not finite", position),
+          "the model file may be damaged"};
+}
+
 }  // namespace
 
 Status SamplingParams::validate() const {
@@ -261,11 +266,7 @@ TokenId Sampler::draw(double temperature, double uniform) {
 
 Result<TokenId> Sampler::pick(std::span<const float> logits, const SamplingParams& params, const PickContext& context) {
   CHECK(logits.size() == vocab_);
-  if (!all_finite(logits)) {
-    return Error{ErrorCode::kInternal,
-                 fmt::format("the model's logits at position {} are not finite", context.position),
-                 "the model file may be damaged"};
-  }
+  if (!all_finite(logits)) return not_finite(context.position);
   const std::span<const float> values = adjust(logits, params, context);
   const float max = largest(values);
   if (max == kMinusInfinity) {
@@ -305,6 +306,16 @@ Sampler::Logprobs Sampler::logprobs(std::span<const float> logits, TokenId token
             [](const Candidate& a, const Candidate& b) { return likelier(a.logit, a.id, b.logit, b.id); });
   for (const Candidate& candidate : candidates_) result.top.emplace_back(candidate.id, logprob(candidate.logit));
   return result;
+}
+
+Result<PromptScore> Sampler::score(std::span<const float> logits, TokenId token, uint32_t top, uint32_t position) {
+  if (!all_finite(logits)) return not_finite(position);
+  Logprobs known = logprobs(logits, token, top);
+  const float logit = logits[token];
+  uint32_t rank = 1;
+  for (const float other : logits) rank += other > logit;
+  for (TokenId id = 0; id < token; id++) rank += logits[id] == logit;
+  return PromptScore{.logprob = known.token, .rank = rank, .top = std::move(known.top)};
 }
 
 }  // namespace ingle

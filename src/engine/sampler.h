@@ -53,6 +53,8 @@ class Sampler {
     std::vector<std::pair<TokenId, float>> top;
   };
   Logprobs logprobs(std::span<const float> logits, TokenId token, uint32_t top);
+  // The same of a token that is known. Errors: kInternal if a logit is not finite.
+  Result<PromptScore> score(std::span<const float> logits, TokenId token, uint32_t top, uint32_t position);
 
  private:
   struct Candidate {

@@ -361,6 +361,20 @@ TEST(Sampler, LogprobsAreOfTheRawDistribution) {
   EXPECT_EQ(sampler.logprobs(logits, 0, 5000).top.size(), 1000u);
 }
 
+TEST(Sampler, ScoresRankByLogitAndId) {
+  const std::vector<float> logits = {1, 3, 2, 3, 0, 1};
+  Sampler sampler(6);
+  const std::vector<uint32_t> ranks = {4, 1, 3, 2, 6, 5};
+  for (TokenId id = 0; id < 6; id++) {
+    const Result<PromptScore> score = sampler.score(logits, id, 6, 0);
+    ASSERT_TRUE(score.ok());
+    EXPECT_EQ(score->rank, ranks[id]);
+    EXPECT_EQ(score->top[score->rank - 1].first, id);
+    EXPECT_EQ(score->top[score->rank - 1].second, score->logprob);
+  }
+  EXPECT_FALSE(sampler.score(std::vector<float>{1, 3, kNan, 3, 0, 1}, 0, 2, 7).ok());
+}
+
 TEST(SamplingParams, NamesTheFieldThatIsOutOfRange) {
   const auto message = [](auto change) {
     SamplingParams params;

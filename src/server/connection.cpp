@@ -268,13 +268,19 @@ asio::awaitable<void> Connection::make_answer(const HttpRequest& request) {
   answer_ = co_await asio::co_spawn(server_.workers, work, asio::use_awaitable);
 }
 
+asio::awaitable<Answer::Part> Connection::take_part() {
+  if (!answer_->is_slow()) co_return answer_->take();
+  const auto work = [this]() -> asio::awaitable<Answer::Part> { co_return answer_->take(); };
+  co_return co_await asio::co_spawn(server_.workers, work, asio::use_awaitable);
+}
+
 // False when the client has gone or the answer ends with the connection.
 asio::awaitable<bool> Connection::send_answer(const HttpRequest& request, bool keep_alive) {
   const bool head_only = request.method == "HEAD", old = request.version < 11;
   bool started = false;
   while (!client_gone_) {
     if (stopping_) answer_->stop();
-    Answer::Part part = answer_->take();
+    Answer::Part part = co_await take_part();
     std::string out;
     if (part.start && part.last) {
       part.start->body += part.more;

@@ -64,6 +64,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   boost::asio::awaitable<bool> read_head(Parser& parser);
   boost::asio::awaitable<bool> read_body(Parser& parser, const HttpRequest& request);
   boost::asio::awaitable<void> make_answer(const HttpRequest& request);
+  boost::asio::awaitable<Answer::Part> take_part();
   boost::asio::awaitable<bool> send_answer(const HttpRequest& request, bool keep_alive);
   boost::asio::awaitable<bool> send_whole(const HttpResponse& response, const HttpRequest& request, bool keep_alive);
   boost::asio::awaitable<void> send_last(const HttpResponse& response, const HttpRequest& request);

@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace ingle {
 namespace {
+
+constexpr uint64_t kMaxScores = 1u << 20;
 
 // Takes `tickets` of the model's places, all or none.
 bool take_places(ServedModel& model, uint32_t tickets) {
@@ -22,6 +25,16 @@ ApiError too_long(size_t tokens, uint32_t context) {
                                  context),
           .param = {},
           .code = "context_length_exceeded"};
+}
+
+// What an answer with log-probabilities takes, in numbers: while it is made, and as text many times that.
+uint64_t score_count(const Request& request, uint64_t prompt_tokens, uint32_t context) {
+  uint64_t count = 0;
+  if (request.prompt_logprobs) count += prompt_tokens * (1 + uint64_t{*request.prompt_logprobs});
+  if (!request.logprobs) return count;
+  const uint64_t room = std::max<uint64_t>(context - prompt_tokens, 1);
+  const uint64_t tokens = request.max_tokens == 0 ? room : std::min<uint64_t>(request.max_tokens, room);
+  return count + tokens * (1 + uint64_t{request.top_logprobs});
 }
 
 ApiError queue_full(const ServedModel& model) {
@@ -54,6 +67,15 @@ std::variant<std::unique_ptr<Generation>, ApiError> Generation::start(std::share
   Engine& engine = *model->engine;
   for (const auto& prompt : prompts) {
     if (prompt.size() > engine.info().context) return too_long(prompt.size(), engine.info().context);
+  }
+  uint64_t scores = 0;
+  for (const auto& prompt : prompts) {
+    scores += choices_per_prompt * score_count(request, prompt.size(), engine.info().context);
+  }
+  if (scores > kMaxScores) {
+    return invalid_field("logprobs", fmt::format("{} log-probabilities may come of this, {} are allowed (lower "
+                                                 "max_tokens, n or the number of alternatives)",
+                                                 scores, kMaxScores));
   }
   const auto total = static_cast<uint32_t>(prompts.size()) * choices_per_prompt;
   if (total > model->max_open) {

@@ -7,9 +7,23 @@
 namespace ingle {
 namespace {
 
+constexpr size_t kSlowScores = 1024;  // take a millisecond or so to write
+
 template <typename T>
 void append(std::vector<T>& to, std::vector<T>& from) {
   to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+}
+
+bool is_new(const TokenEvent& event) {
+  return !event.tokens.empty() || !event.text.empty() || event.finish != FinishReason::kNone;
+}
+
+// Log-probabilities are most of what is written.
+size_t scores_in(const TokenEvent& event) {
+  size_t count = event.logprobs.size();
+  for (const auto& top : event.top_logprobs) count += top.size();
+  for (const PromptScore& score : event.prompt_scores) count += 1 + score.top.size();
+  return count;
 }
 
 std::optional<ApiError> failure_of(const TokenEvent& event) {
@@ -23,16 +37,37 @@ std::optional<ApiError> failure_of(const TokenEvent& event) {
 GenerationAnswer::GenerationAnswer(std::unique_ptr<Generation> generation, std::unique_ptr<AnswerWriter> writer,
                                    bool stream, ErrorForm errors)
     : generation_(std::move(generation)), writer_(std::move(writer)), stream_(stream), errors_(std::move(errors)) {
-  answers_.resize(generation_->choices());
+  news_.resize(generation_->choices());
+}
+
+void GenerationAnswer::gather() {
+  for (auto& [choice, event] : generation_->take()) {
+    TokenEvent& all = news_[choice];
+    append(all.tokens, event.tokens);
+    append(all.logprobs, event.logprobs);
+    append(all.top_logprobs, event.top_logprobs);
+    append(all.prompt_scores, event.prompt_scores);
+    all.text += event.text;
+    all.finish = event.finish;
+    all.error = std::move(event.error);
+  }
+}
+
+bool GenerationAnswer::is_slow() {
+  gather();
+  if (!stream_ && !generation_->finished()) return false;
+  size_t count = 0;
+  for (const TokenEvent& event : news_) count += scores_in(event);
+  return count > kSlowScores;
 }
 
 Answer::Part GenerationAnswer::take() {
   if (stopped_) return fail(shutting_down());
-  std::vector<Generation::News> news = generation_->take();
-  for (const Generation::News& one : news) {
-    if (const std::optional<ApiError> failure = failure_of(one.event)) return fail(*failure);
+  gather();
+  for (const TokenEvent& event : news_) {
+    if (const std::optional<ApiError> failure = failure_of(event)) return fail(*failure);
   }
-  return stream_ ? stream_part(news) : whole_part(news);
+  return stream_ ? stream_part() : whole_part();
 }
 
 Answer::Part GenerationAnswer::fail(const ApiError& error) {
@@ -40,7 +75,7 @@ Answer::Part GenerationAnswer::fail(const ApiError& error) {
   return {.start = error_response(error, errors_), .more = {}, .last = true};
 }
 
-Answer::Part GenerationAnswer::stream_part(const std::vector<Generation::News>& news) {
+Answer::Part GenerationAnswer::stream_part() {
   Part part;
   if (!started_) {
     started_ = true;
@@ -51,7 +86,9 @@ Answer::Part GenerationAnswer::stream_part(const std::vector<Generation::News>& 
     response.body = writer_->begin(generation_->choices());
     part.start = std::move(response);
   }
-  for (const auto& [choice, event] : news) part.more += writer_->news(choice, event);
+  for (uint32_t choice = 0; choice < news_.size(); choice++) {
+    if (is_new(news_[choice])) part.more += writer_->news(choice, std::exchange(news_[choice], {}));
+  }
   if (generation_->finished()) {
     part.more += writer_->end(generation_->usage());
     part.last = true;
@@ -59,19 +96,11 @@ Answer::Part GenerationAnswer::stream_part(const std::vector<Generation::News>& 
   return part;
 }
 
-Answer::Part GenerationAnswer::whole_part(std::vector<Generation::News>& news) {
-  for (auto& [choice, event] : news) {
-    TokenEvent& all = answers_[choice];
-    append(all.tokens, event.tokens);
-    append(all.logprobs, event.logprobs);
-    append(all.top_logprobs, event.top_logprobs);
-    all.text += event.text;
-    all.finish = event.finish;
-  }
+Answer::Part GenerationAnswer::whole_part() {
   Part part;
   if (!generation_->finished()) return part;
   part.start = HttpResponse{};
-  part.start->body = writer_->whole(answers_, generation_->usage());
+  part.start->body = writer_->whole(news_, generation_->usage());
   part.last = true;
   return part;
 }

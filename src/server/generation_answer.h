@@ -31,19 +31,21 @@ class GenerationAnswer final : public Answer {
   GenerationAnswer(std::unique_ptr<Generation> generation, std::unique_ptr<AnswerWriter> writer, bool stream,
                    ErrorForm errors);
   Part take() override;
+  bool is_slow() override;
   void stop() override { stopped_ = true; }
 
  private:
+  void gather();
   Part fail(const ApiError& error);
-  Part stream_part(const std::vector<Generation::News>& news);
-  Part whole_part(std::vector<Generation::News>& news);
+  Part stream_part();
+  Part whole_part();
 
   const std::unique_ptr<Generation> generation_;
   const std::unique_ptr<AnswerWriter> writer_;
   const bool stream_;
   const ErrorForm errors_;
   bool started_ = false, stopped_ = false;
-  std::vector<TokenEvent> answers_;  // by choice, where it is no stream
+  std::vector<TokenEvent> news_;  // by choice: what was not said yet
 };
 
 }  // namespace ingle

@@ -84,6 +84,15 @@ void read_stream_options(RequestFields& fields, GenerationFields& out) {
   if (inner.error()) fields.refuse("stream_options.include_usage", "must be true or false");
 }
 
+// vLLM's: how likely the prompt's tokens are.
+void read_prompt_logprobs(RequestFields& fields, GenerationFields& out) {
+  if (!fields.has("prompt_logprobs")) return;
+  uint32_t alternatives = 0;
+  fields.read("prompt_logprobs", alternatives, 0, kMaxTopLogprobs);
+  out.request.prompt_logprobs = alternatives;
+  if (out.stream) fields.refuse("prompt_logprobs", "are not in streams (leave stream out)");
+}
+
 // What a client may send to say that it does not ask for something.
 bool is_nothing(const Value& value) {
   return (value.is(Kind::kBool) && !value.as_bool()) || (value.is_sequence() && value.items().empty());
@@ -98,9 +107,9 @@ void refuse_unsupported(RequestFields& fields) {
       fields.refuse("response_format", "may only be {\"type\":\"text\"}: structured output is not supported");
     }
   }
-  for (const char* name : {"guided_json", "guided_regex", "guided_grammar", "guided_choice", "structured_outputs",
-                           "grammar", "json_schema", "regex", "ebnf", "stop_token_ids", "allowed_token_ids",
-                           "bad_words", "prompt_logprobs", "return_tokens_as_token_ids", "use_beam_search"}) {
+  for (const char* name :
+       {"guided_json", "guided_regex", "guided_grammar", "guided_choice", "structured_outputs", "grammar",
+        "json_schema", "regex", "ebnf", "stop_token_ids", "allowed_token_ids", "bad_words", "use_beam_search"}) {
     const Value* value = fields.find(name);
     if (value != nullptr && !is_nothing(*value)) fields.refuse(name, "is not supported");
   }
@@ -111,13 +120,16 @@ void refuse_unsupported(RequestFields& fields) {
 void read_generation_fields(RequestFields& fields, GenerationFields& out) {
   Request& request = out.request;
   read_sampling(fields, request.sampling);
-  fields.read("max_tokens", request.max_tokens, 1, kMaxTokens);
+  fields.read("max_tokens", request.max_tokens, out.may_be_empty ? 0 : 1, kMaxTokens);
   fields.read("min_tokens", request.min_tokens, 0, kMaxTokens);
   fields.read("ignore_eos", request.ignore_eos);
   read_stop(fields, request.stop);
   fields.read("n", out.choices, 1, kMaxChoices);
   fields.read("stream", out.stream);
   read_stream_options(fields, out);
+  read_prompt_logprobs(fields, out);
+  fields.read("return_tokens_as_token_ids", out.tokens_as_ids);
+  read_truncate_options(fields, out.truncate);
   refuse_unsupported(fields);
 }
 

@@ -6,15 +6,20 @@
 
 #include "engine/request.h"
 #include "server/request_fields.h"
+#include "server/truncate.h"
 
 namespace ingle {
 
 inline constexpr uint32_t kMaxChoices = 128;  // n, and prompts times n
+inline constexpr uint32_t kMaxTopLogprobs = 20;
 
 struct GenerationFields {
   Request request;  // but for the prompt
   uint32_t choices = 1;
   bool stream = false, include_usage = false;
+  bool may_be_empty = false;   // max_tokens may be 0; set by the caller
+  bool tokens_as_ids = false;  // log-probabilities name tokens as "token_id:123"
+  TruncateOptions truncate;
 };
 
 // Sets what the fields say over what `out` has: the model's defaults. Without a seed one is drawn. Fields that ask for

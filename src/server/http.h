@@ -51,6 +51,8 @@ class Answer {
   virtual ~Answer() = default;
   // What is new, which may be nothing; never blocks. The request's wake() tells when to ask again.
   virtual Part take() = 0;
+  // Whether the next take() has so much to write that it belongs on a worker.
+  virtual bool is_slow() { return false; }
   // The server goes down: the next take() gives the end, said in the API's own way.
   virtual void stop() = 0;
 };

@@ -1,21 +1,21 @@
 #include <utility>
 
+#include "server/chat_continuation.h"
 #include "server/chat_messages.h"
 #include "server/openai.h"
 #include "server/openai_common.h"
+#include "server/token_scores.h"
 
 namespace ingle {
 namespace {
 
 namespace json = boost::json;
 
-constexpr uint32_t kMaxTopLogprobs = 20;
-
-json::object logprob_object(const Tokenizer& tokenizer, TokenId id, float logprob) {
+json::object logprob_object(const Tokenizer& tokenizer, TokenId id, float logprob, bool as_id) {
   json::array bytes;
   for (const char byte : tokenizer.token_bytes(id)) bytes.push_back(static_cast<unsigned char>(byte));
   json::object out;
-  out["token"] = token_text(tokenizer, id);
+  out["token"] = token_name(tokenizer, id, as_id);
   out["logprob"] = said_logprob(logprob);
   out["bytes"] = std::move(bytes);
   return out;
@@ -23,12 +23,15 @@ json::object logprob_object(const Tokenizer& tokenizer, TokenId id, float logpro
 
 class ChatWriter final : public AnswerWriter {
  public:
-  ChatWriter(std::shared_ptr<ServedModel> model, const GenerationFields& fields)
+  ChatWriter(std::shared_ptr<ServedModel> model, const GenerationFields& fields, std::vector<TokenId> prompt)
       : model_(std::move(model)),
         tokenizer_(model_->engine->tokenizer()),
         head_(*model_, "chatcmpl-"),
         logprobs_(fields.request.logprobs),
-        include_usage_(fields.include_usage) {}
+        tokens_as_ids_(fields.tokens_as_ids),
+        include_usage_(fields.include_usage),
+        prompt_logprobs_(fields.request.prompt_logprobs),
+        prompt_(std::move(prompt)) {}
 
   const char* stream_type() const override { return "text/event-stream"; }
 
@@ -64,7 +67,10 @@ class ChatWriter final : public AnswerWriter {
       choice["finish_reason"] = finish_value(answers[i].finish);
       choices.push_back(std::move(choice));
     }
-    return head_.whole("chat.completion", std::move(choices), usage);
+    std::string out = head_.whole("chat.completion", std::move(choices), usage);
+    if (!prompt_logprobs_) return out;
+    return with_field(std::move(out), "prompt_logprobs",
+                      prompt_logprobs_text(tokenizer_, prompt_, answers[0].prompt_scores, *prompt_logprobs_));
   }
 
  private:
@@ -84,9 +90,11 @@ class ChatWriter final : public AnswerWriter {
     if (!logprobs_) return nullptr;
     json::array content;
     for (size_t i = 0; i < said_tokens(tokenizer_, event); i++) {
-      json::object token = logprob_object(tokenizer_, event.tokens[i], event.logprobs[i]);
+      json::object token = logprob_object(tokenizer_, event.tokens[i], event.logprobs[i], tokens_as_ids_);
       json::array top;
-      for (const auto& [id, logprob] : event.top_logprobs[i]) top.push_back(logprob_object(tokenizer_, id, logprob));
+      for (const auto& [id, logprob] : event.top_logprobs[i]) {
+        top.push_back(logprob_object(tokenizer_, id, logprob, tokens_as_ids_));
+      }
       token["top_logprobs"] = std::move(top);
       content.push_back(std::move(token));
     }
@@ -96,7 +104,9 @@ class ChatWriter final : public AnswerWriter {
   const std::shared_ptr<ServedModel> model_;
   const Tokenizer& tokenizer_;
   const AnswerHead head_;
-  const bool logprobs_, include_usage_;
+  const bool logprobs_, tokens_as_ids_, include_usage_;
+  const std::optional<uint32_t> prompt_logprobs_;  // vLLM's: alternatives of each token
+  const std::vector<TokenId> prompt_;
 };
 
 void read_logprobs(RequestFields& fields, Request& request) {
@@ -115,11 +125,6 @@ void refuse_unsupported(RequestFields& fields) {
                            given.items()[0].text() == "text";
     if (!text_only) fields.refuse("modalities", "may only be [\"text\"]");
   }
-  bool prefix = false, asks_for_answer = true;
-  fields.read("continue_final_message", prefix);
-  if (prefix) fields.refuse("continue_final_message", "is not supported");
-  fields.read("add_generation_prompt", asks_for_answer);
-  if (!asks_for_answer) fields.refuse("add_generation_prompt", "may only be true");
 }
 
 }  // namespace
@@ -135,13 +140,17 @@ Reply openai_chat(ApiCall& call) {
   refuse_unsupported(fields);
   ChatInput input;
   read_chat_input(fields, input);
+  if (!fields.error()) read_continuation(fields, input);
   if (fields.error()) return *fields.error();
   if (!model->chat) {
     return invalid_field("model", "the model has no chat template (use /v1/completions)");
   }
-  const Result<std::vector<TokenId>> prompt = model->chat->tokens(std::move(input));
+  generation.request.continues_text = input.continue_final_message;
+  Result<std::vector<TokenId>> prompt = model->chat->tokens(std::move(input));
   if (!prompt.ok()) return invalid_field("messages", prompt.error().to_string());
-  return start_answer(call, generation, {*prompt}, std::make_unique<ChatWriter>(model, generation));
+  truncate_prompt(generation.truncate, model->engine->tokenizer(), model->engine->info().context,
+                  generation.request.max_tokens, *prompt);
+  return start_answer(call, generation, {*prompt}, std::make_unique<ChatWriter>(model, generation, *prompt));
 }
 
 }  // namespace ingle

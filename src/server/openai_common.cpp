@@ -54,6 +54,12 @@ std::string AnswerHead::whole(const char* kind, json::array choices, const Usage
   return json::serialize(out);
 }
 
+std::string AnswerHead::whole(const char* kind, const Usage& usage) const {
+  json::object out = object(kind);
+  out["usage"] = usage_object(usage);
+  return json::serialize(out);
+}
+
 std::string AnswerHead::end(const char* kind, const Usage& usage, bool include_usage) const {
   if (!include_usage) return kSseDone;
   json::object out = object(kind);

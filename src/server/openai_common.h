@@ -19,6 +19,7 @@ struct AnswerHead {
   boost::json::object object(const char* kind) const;
   // An answer as one body.
   std::string whole(const char* kind, boost::json::array choices, const Usage& usage) const;
+  std::string whole(const char* kind, const Usage& usage) const;  // without its choices
   // What ends a stream, after an event with the usage if that is asked for.
   std::string end(const char* kind, const Usage& usage, bool include_usage) const;
 

@@ -114,7 +114,7 @@ TEST(GenerationFields, NameWhatIsWrong) {
                             "\"grammar\":\"\"",
                             "\"stop_token_ids\":[1]",
                             "\"bad_words\":[\"x\"]",
-                            "\"prompt_logprobs\":1",
+                            "\"prompt_logprobs\":21",
                             "\"response_format\":\"json_object\"",
                             "\"stream_options\":{}",
                             "\"stream\":true,\"stream_options\":[]",

@@ -1,6 +1,39 @@
 #include "text/chat_prompt.h"
 
+#include "base/check.h"
+
 namespace ingle {
+namespace {
+
+// Stands behind the content that is to be continued while the template writes it. The space tells whether the template
+// takes spaces off the ends of a content: then they are not the model's to see either.
+constexpr std::string_view kEndMark = "ENDOFFINALMESSAGE7c1f4e0b ";
+
+jinja::Value marked(const jinja::Value& messages) {
+  jinja::Items items = messages.items();
+  jinja::Entries last = items.back().dict_object().entries;
+  for (auto& [key, value] : last) {
+    if (key.text() != "content" || !value.is_string()) continue;
+    value = jinja::Value::string(value.text() + std::string(kEndMark));
+  }
+  items.back() = jinja::Value::dict(std::move(last));
+  return jinja::Value::list(std::move(items));
+}
+
+Result<std::string> up_to_mark(std::string text) {
+  const std::string_view mark = kEndMark.substr(0, kEndMark.size() - 1);
+  const size_t at = text.rfind(mark);
+  if (at == std::string::npos) {
+    return Error{ErrorCode::kInvalidArgument, "the model's chat template does not write out the last message",
+                 "it can't be continued; ask for a new one"};
+  }
+  const bool keeps_spaces = std::string_view(text).substr(at).starts_with(kEndMark);
+  text.resize(at);
+  if (!keeps_spaces) text.resize(text.find_last_not_of(" \t\r\n") + 1);
+  return text;
+}
+
+}  // namespace
 
 std::vector<std::pair<std::string, jinja::Value>> template_tokens(const Tokenizer& tokenizer) {
   const auto text = [&](TokenId id) {
@@ -17,10 +50,18 @@ Result<ChatPrompt> ChatPrompt::create(std::string_view template_source, const To
   return ChatPrompt(tokenizer, std::move(chat_template));
 }
 
-Result<std::vector<TokenId>> ChatPrompt::tokens(ChatInput input) const {
+Result<std::string> ChatPrompt::text(ChatInput input) const {
   for (auto& variable : template_tokens(*tokenizer_)) input.variables.push_back(std::move(variable));
-  ASSIGN_OR_RETURN(const std::string text, template_.render(input));
-  std::vector<TokenId> tokens = tokenizer_->encode(text, {.add_special = false});
+  if (!input.continue_final_message) return template_.render(input);
+  CHECK(!input.add_generation_prompt);
+  input.messages = marked(input.messages);
+  ASSIGN_OR_RETURN(std::string text, template_.render(input));
+  return up_to_mark(std::move(text));
+}
+
+Result<std::vector<TokenId>> ChatPrompt::tokens(ChatInput input) const {
+  ASSIGN_OR_RETURN(const std::string rendered, text(std::move(input)));
+  std::vector<TokenId> tokens = tokenizer_->encode(rendered, {.add_special = false});
   const bool begun = !tokens.empty() && tokens.front() == tokenizer_->bos();
   if (tokenizer_->adds_bos() && !begun) tokens.insert(tokens.begin(), tokenizer_->bos());
   return tokens;

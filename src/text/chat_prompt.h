@@ -21,12 +21,15 @@ class ChatPrompt {
   static Result<ChatPrompt> create(std::string_view template_source, const Tokenizer& tokenizer);
 
   // The prompt for what `input` says; template_tokens() are added to its variables. It begins with the model's BOS
-  // once, whether the template writes it or not. Errors: the template's.
+  // once, whether the template writes it or not. Errors: the template's; kInvalidArgument if the last message is to be
+  // continued and the template does not write it out.
   Result<std::vector<TokenId>> tokens(ChatInput input) const;
 
  private:
   ChatPrompt(const Tokenizer& tokenizer, ChatTemplate chat_template)
       : tokenizer_(&tokenizer), template_(std::move(chat_template)) {}
+  Result<std::string> text(ChatInput input) const;
+
   const Tokenizer* tokenizer_;
   ChatTemplate template_;
 };

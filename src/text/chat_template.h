@@ -36,6 +36,9 @@ struct ChatInput {
   jinja::Value tools = jinja::Value::none();  // a list of JSON schemas, or none
   jinja::Value documents = jinja::Value::none();
   bool add_generation_prompt = true;
+  // For ChatPrompt: the prompt ends where the content of the last message does, which must be a text; the model goes on
+  // with it. add_generation_prompt must be false.
+  bool continue_final_message = false;
   // Whatever else the template may ask for: bos_token, eos_token, enable_thinking. They come after the ones above.
   std::vector<std::pair<std::string, jinja::Value>> variables;
   std::optional<std::tm> now;  // what strftime_now() tells; the local time when not set

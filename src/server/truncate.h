@@ -1,0 +1,26 @@
+// Prompts that are too long are errors, unless the request says that their beginning may be cut off.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "server/request_fields.h"
+#include "text/tokenizer.h"
+
+namespace ingle {
+
+struct TruncateOptions {
+  std::optional<uint32_t> tokens;  // that the prompt keeps
+  bool to_context = false;         // as many as leave room in the context for max_tokens, or for a quarter of it
+};
+
+// truncate_prompt_tokens (vLLM's; -1 is truncate) and truncate (ours).
+void read_truncate_options(RequestFields& fields, TruncateOptions& out);
+
+// Cuts off the beginning of a prompt as `options` say, but for the model's BOS in front. Whether there was something to
+// cut. `max_tokens`: of the answer; 0: not given.
+bool truncate_prompt(const TruncateOptions& options, const Tokenizer& tokenizer, uint32_t context, uint32_t max_tokens,
+                     std::vector<TokenId>& prompt);
+
+}  // namespace ingle
