@@ -10,6 +10,7 @@
 #include "model_options.h"
 #include "server/server.h"
 #include "store/files.h"
+#include "store_library.h"
 
 namespace ingle {
 namespace {
@@ -27,10 +28,11 @@ struct Options {
 
 // Checked before a model is loaded, which takes time.
 Result<AccessOptions> access_of(const Options& options) {
-  AccessOptions access{.keys = {}, .hosts = options.hosts};
+  AccessOptions access{
+      .keys = {}, .hosts = options.hosts, .all_manage = !options.no_auth || is_loopback(options.server.host)};
   for (const std::string& key : options.keys) {
     RETURN_IF_ERROR(check_key(key));
-    access.keys.push_back({.key = key, .limits = {}});
+    access.keys.push_back({.key = key, .limits = {}, .manages = false});
   }
   if (!options.key_file.empty()) {
     ASSIGN_OR_RETURN(const std::string text, read_input(options.key_file, kMaxKeyFileBytes));
@@ -82,18 +84,12 @@ Result<std::string> digest_of(const std::filesystem::path& path, Console& consol
 }
 
 Result<ServedModelOptions> names_of(const Options& options, Console& console) {
-  constexpr std::string_view kLatest = ":latest";
   ServedModelOptions out;
   const std::string& model = options.model.model;
   out.id = is_path(model) ? valid_utf8(std::filesystem::path(model).stem().string()) : model;
   out.aliases = options.aliases;
-  if (!is_path(model)) {
-    const size_t end = model.size() - std::min(model.size(), kLatest.size());
-    if (model.find(':') == std::string::npos) out.aliases.push_back(model + std::string(kLatest));
-    if (model.ends_with(kLatest)) out.aliases.push_back(model.substr(0, end));
-  }
-  ASSIGN_OR_RETURN(const std::filesystem::path path, find_model(model, console));
-  ASSIGN_OR_RETURN(out.digest, digest_of(path, console));
+  ASSIGN_OR_RETURN(out.file, find_model(model, console));
+  ASSIGN_OR_RETURN(out.digest, digest_of(out.file, console));
   out.kv_type = options.model.engine.kv_type;
   out.max_open = options.model.engine.max_sequences + options.max_waiting;
   return out;
@@ -112,7 +108,11 @@ Status serve(const Options& options, Console& console) {
   if (options.no_auth && !is_loopback(options.server.host)) {
     console.note("Note: without API keys, whoever reaches this machine can use the server.");
   }
-  OneModel models(model);
+  ASSIGN_OR_RETURN(Store store, open_store());
+  const Result<ModelRef> ref = ModelRef::parse(options.model.model);
+  StoreLibrary library(std::move(store),
+                       ref.ok() && !is_path(options.model.model) ? std::optional(*ref) : std::nullopt);
+  OneModel models(model, &library);
   Api api(access, models);
   return run_server(options.server, api, [&](const std::string& url) { console.note("listening on " + url); });
 }
@@ -156,7 +156,7 @@ void add_limit_options(CLI::App& command, Options& options) {
 }  // namespace
 
 void add_serve(CLI::App& app, Console& console, Action& action) {
-  CLI::App* command = app.add_subcommand("serve", "Serve a model over OpenAI's API");
+  CLI::App* command = app.add_subcommand("serve", "Serve a model over the APIs of OpenAI, Anthropic and Ollama");
   auto options = std::make_shared<Options>();
   add_model_options(*command, options->model);
   options->model.engine.max_sequences = 32;

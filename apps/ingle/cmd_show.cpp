@@ -2,10 +2,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
-#include <charconv>
-#include <cmath>
 #include <memory>
-#include <type_traits>
 
 #include "base/format_units.h"
 #include "command.h"
@@ -13,12 +10,12 @@
 #include "format/gguf.h"
 #include "format/summary.h"
 #include "model_options.h"
+#include "server/gguf_json.h"
 
 namespace ingle {
 namespace json = boost::json;
 namespace {
 
-constexpr size_t kMaxArrayShown = 64;  // longer arrays (vocabularies) are named, not printed
 constexpr size_t kMaxTextShown = 100;  // bytes of a string in the listing for people
 constexpr std::string_view kTemplateKey = "tokenizer.chat_template";
 
@@ -27,50 +24,8 @@ struct Options {
   bool as_json = false, chat_template = false, metadata = false, tensors = false;
 };
 
-template <typename T>
-json::value scalar_to_json(const T& value) {
-  if constexpr (std::is_same_v<T, std::string_view>) {
-    return json::value(valid_utf8(value));
-  } else if constexpr (std::is_floating_point_v<T>) {
-    if (!std::isfinite(value)) return json::value(nullptr);
-    // 0.002 and not the digits of the float beyond what it holds.
-    char digits[64];
-    double shortest = 0;
-    std::from_chars(digits, std::to_chars(digits, digits + sizeof digits, value).ptr, shortest);
-    return json::value(shortest);
-  } else {
-    return json::value(value);
-  }
-}
-
-json::value array_to_json(const GgufArray& array, const std::string& type) {
-  return std::visit(
-      [&](const auto& items) -> json::value {
-        if (items.size() > kMaxArrayShown) return json::object{{"type", type}, {"length", items.size()}};
-        json::array out;
-        for (const auto& item : items) {
-          using Item = typename std::decay_t<decltype(items)>::value_type;
-          out.push_back(scalar_to_json(static_cast<Item>(item)));
-        }
-        return out;
-      },
-      array);
-}
-
-json::value value_to_json(const GgufValue& value) {
-  return std::visit(
-      [&](const auto& v) -> json::value {
-        if constexpr (std::is_same_v<std::decay_t<decltype(v)>, GgufArray>) {
-          return array_to_json(v, gguf_type_name(value));
-        } else {
-          return scalar_to_json(v);
-        }
-      },
-      value);
-}
-
 std::string value_to_text(const GgufValue& value) {
-  const json::value shown = value_to_json(value);
+  const json::value shown = gguf_value_json(value);
   if (shown.is_object()) return fmt::format("{} ({})", gguf_type_name(value), shown.at("length").to_number<uint64_t>());
   if (shown.is_double()) return fmt::format("{}", shown.get_double());
   std::string text = shown.is_string() ? std::string(shown.get_string()) : json::serialize(shown);
@@ -81,7 +36,7 @@ std::string value_to_text(const GgufValue& value) {
 
 void write_json(const GgufFile& file, const ModelSummary& summary, Console& console) {
   json::object metadata;
-  for (const GgufEntry& entry : file.metadata()) metadata[valid_utf8(entry.key)] = value_to_json(entry.value);
+  for (const GgufEntry& entry : file.metadata()) metadata[valid_utf8(entry.key)] = gguf_value_json(entry.value);
   json::array tensors;
   for (const GgufTensor& tensor : file.tensors()) {
     json::array shape;

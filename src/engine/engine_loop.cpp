@@ -254,6 +254,7 @@ void EngineLoop::deliver(Picked& picked) {
   if (!ends) event.text = active.stops.push(active.detokenizer.push(token));
   if (ends || active.stops.match()) {
     event.finish = FinishReason::kStop;
+    if (!ends) event.stop = static_cast<uint32_t>(active.stops.match()->index);
   } else if (active.generated >= active.limit) {
     event.finish = FinishReason::kLength;
   }

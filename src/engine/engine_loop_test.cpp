@@ -76,6 +76,7 @@ class World {
       all.prompt_scores.insert(all.prompt_scores.end(), event.prompt_scores.begin(), event.prompt_scores.end());
       all.text += event.text;
       all.finish = event.finish;
+      all.stop = event.stop;
       all.error = event.error;
     }
     return all;
@@ -151,10 +152,12 @@ TEST(EngineLoop, StopStringsEndTheAnswerAndAreCutOff) {
   const TokenEvent answer = world.answer(request);
   EXPECT_EQ(answer.text, full.substr(0, full.find(stop)));
   EXPECT_EQ(answer.finish, FinishReason::kStop);
+  EXPECT_EQ(answer.stop, 2u);
   EXPECT_EQ(answer.tokens.size(), full.find(stop) + 3);
   // A stop string that has only begun is shown in the end.
   request.stop = {full.substr(47) + "!"};
   EXPECT_EQ(world.answer(request).text, full);
+  EXPECT_EQ(world.answer(request).stop, std::nullopt);
 }
 
 TEST(EngineLoop, AnswersEndWhereTheContextDoes) {

@@ -39,6 +39,7 @@ void Mailbox::add(TokenEvent& event) {
   append(unread_.prompt_scores, event.prompt_scores);
   unread_.text += event.text;
   unread_.finish = event.finish;
+  unread_.stop = event.stop;
   unread_.error = std::move(event.error);
   has_unread_ = true;
 }

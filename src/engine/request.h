@@ -73,7 +73,8 @@ struct TokenEvent {
   std::vector<std::vector<std::pair<TokenId, float>>> top_logprobs;
   std::vector<PromptScore> prompt_scores;  // when asked for, with the first token: of all but the prompt's first
   FinishReason finish = FinishReason::kNone;
-  std::optional<Error> error;  // with kError
+  std::optional<uint32_t> stop;  // with kStop: which of Request::stop it was, if one of them
+  std::optional<Error> error;    // with kError
 };
 
 // Filled as the request ends.

@@ -10,7 +10,7 @@
 namespace ingle {
 namespace {
 
-constexpr std::string_view kBearer = "Bearer ";
+constexpr std::string_view kBearer = "Bearer ", kManage = "manage";
 
 // The key of a request, in the style of OpenAI and Ollama or of Anthropic; empty if there is none.
 std::string_view key_of(const HttpRequest& request) {
@@ -51,10 +51,14 @@ bool read_limit(std::string_view word, KeyLimits& limits) {
 }
 
 std::optional<ApiKey> parse_key(const std::vector<std::string_view>& words) {
-  ApiKey out{.key = std::string(words.front()), .limits = {}};
+  ApiKey out{.key = std::string(words.front()), .limits = {}, .manages = false};
   if (!check_key(out.key).ok()) return std::nullopt;
   for (size_t i = 1; i < words.size(); i++) {
-    if (!read_limit(words[i], out.limits)) return std::nullopt;
+    if (words[i] == kManage) {
+      out.manages = true;
+    } else if (!read_limit(words[i], out.limits)) {
+      return std::nullopt;
+    }
   }
   return out;
 }
@@ -70,9 +74,11 @@ ApiError forbidden(std::string message) {
 
 }  // namespace
 
-Access::Access(const AccessOptions& options) : hosts_(options.hosts) {
+Access::Access(const AccessOptions& options) : hosts_(options.hosts), all_manage_(options.all_manage) {
   for (const ApiKey& key : options.keys) {
-    keys_.push_back({sha256(key.key), key.limits.any() ? std::make_shared<KeyAccount>(key.limits) : nullptr});
+    keys_.push_back({.digest = sha256(key.key),
+                     .account = key.limits.any() ? std::make_shared<KeyAccount>(key.limits) : nullptr,
+                     .manages = key.manages});
   }
 }
 
@@ -96,6 +102,7 @@ std::optional<ApiError> Access::refuse_by_key(HttpRequest& request) const {
   }
   request.account = known->account;
   request.cache_owner = static_cast<uint64_t>(known - keys_.data());
+  request.may_manage = known->manages;
   return std::nullopt;
 }
 
@@ -115,6 +122,7 @@ std::optional<ApiError> Access::refuse(HttpRequest& request, bool open) const {
   if (!origin.empty() && (host.empty() || !equal_ignoring_case(authority_of_origin(origin), host))) {
     return forbidden("requests of web pages from other origins are refused");
   }
+  request.may_manage = all_manage_;
   return std::nullopt;
 }
 

@@ -18,26 +18,29 @@ namespace ingle {
 
 struct ApiKey {
   std::string key;
-  KeyLimits limits;
+  KeyLimits limits = {};
+  bool manages = false;  // may copy and delete models
 };
 
 struct AccessOptions {
-  std::vector<ApiKey> keys;
-  std::vector<std::string> hosts;  // names that requests may give as Host, besides IP addresses and localhost
+  std::vector<ApiKey> keys = {};
+  std::vector<std::string> hosts = {};  // names that requests may give as Host, besides IP addresses and localhost
+  bool all_manage = false;              // without keys: whoever reaches the server may copy and delete models
 };
 
 class Access {
  public:
   explicit Access(const AccessOptions& options);
   bool needs_key() const { return !keys_.empty(); }
-  // Nothing if the request may be answered; then it is noted in it whose it is: its account, and the owner of what it
-  // leaves in the prefix cache. `open`: it needs no key.
+  // Nothing if the request may be answered; then it is noted in it whose it is: its account, the owner of what it
+  // leaves in the prefix cache, and what it may do. `open`: it needs no key.
   std::optional<ApiError> refuse(HttpRequest& request, bool open) const;
 
  private:
   struct Known {
     Sha256 digest;  // the key is not kept as it is, so that it is in no core dump
     std::shared_ptr<KeyAccount> account;
+    bool manages = false;
   };
   std::optional<ApiError> refuse_by_key(HttpRequest& request) const;
   const Known* find_key(std::string_view key) const;
@@ -45,6 +48,7 @@ class Access {
 
   std::vector<Known> keys_;
   std::vector<std::string> hosts_;
+  bool all_manage_;
 };
 
 // Without the port: "[::1]:80" gives "[::1]".
@@ -54,9 +58,9 @@ bool is_ip_address(std::string_view host);
 // Is an address that only this machine can reach? "localhost" too.
 bool is_loopback(std::string_view host);
 
-// The keys of a file: one a line, with its limits, as in "KEY answers=4 requests=60 tokens=100000"; blank lines and
-// those that begin with # are left out. Errors: kInvalidData names the line (not such a one, the key of another line),
-// or says that there is none.
+// The keys of a file: one a line, with its limits, as in "KEY answers=4 requests=60 tokens=100000", and the word
+// "manage" if it may copy and delete models; blank lines and those that begin with # are left out. Errors: kInvalidData
+// names the line (not such a one, the key of another line), or says that there is none.
 Result<std::vector<ApiKey>> parse_key_file(std::string_view text);
 // Errors: kInvalidArgument (empty, spaces, not visible ASCII).
 Status check_key(std::string_view key);

@@ -13,7 +13,7 @@ unsigned status(const Access& access, HttpHeaders headers, bool open = false) {
 }
 
 TEST(Access, KeysInEveryStyle) {
-  const Access access({.keys = {{"one", {}}, {"two", {}}}, .hosts = {}});
+  const Access access({.keys = {{"one"}, {"two"}}, .hosts = {}});
   EXPECT_EQ(status(access, {{"authorization", "Bearer one"}}), 200u);
   EXPECT_EQ(status(access, {{"Authorization", "bEaReR two"}}), 200u);
   EXPECT_EQ(status(access, {{"X-API-Key", "two"}}), 200u);
@@ -34,7 +34,7 @@ HttpRequest asked(const Access& access, const std::string& key) {
 }
 
 TEST(Access, KeysWithLimitsHaveAnAccountEach) {
-  const Access access({.keys = {{"one", {}}, {"two", {.answers = 1}}, {"three", {.answers = 1}}}, .hosts = {}});
+  const Access access({.keys = {{"one"}, {"two", {.answers = 1}}, {"three", {.answers = 1}}}, .hosts = {}});
   EXPECT_EQ(asked(access, "one").account, nullptr);
   EXPECT_EQ(asked(access, "none").account, nullptr);
   EXPECT_NE(asked(access, "two").account, nullptr);
@@ -43,9 +43,23 @@ TEST(Access, KeysWithLimitsHaveAnAccountEach) {
 }
 
 TEST(Access, EachKeyOwnsWhatItLeavesInTheCache) {
-  const Access access({.keys = {{"one", {}}, {"two", {}}}, .hosts = {}});
+  const Access access({.keys = {{"one"}, {"two"}}, .hosts = {}});
   EXPECT_EQ(asked(access, "one").cache_owner, asked(access, "one").cache_owner);
   EXPECT_NE(asked(access, "one").cache_owner, asked(access, "two").cache_owner);
+}
+
+TEST(Access, ModelsAreManagedByThoseWhoMay) {
+  const Access access({.keys = {{"one"}, {.key = "two", .manages = true}}, .all_manage = true});
+  EXPECT_FALSE(asked(access, "one").may_manage);
+  EXPECT_TRUE(asked(access, "two").may_manage);
+  EXPECT_FALSE(asked(access, "none").may_manage);
+  EXPECT_TRUE(asked(Access({.all_manage = true}), "").may_manage);
+  EXPECT_FALSE(asked(Access({}), "").may_manage);
+  const auto keys = parse_key_file("one manage answers=1\ntwo");
+  ASSERT_TRUE(keys.ok());
+  EXPECT_TRUE((*keys)[0].manages);
+  EXPECT_EQ((*keys)[0].limits.answers, 1u);
+  EXPECT_FALSE((*keys)[1].manages);
 }
 
 TEST(Access, WithoutKeysPagesOfOtherSitesAreRefused) {
@@ -84,7 +98,7 @@ TEST(Access, KeyFiles) {
   EXPECT_EQ((*keys)[1].limits.answers, 1u);
   EXPECT_EQ((*keys)[2].limits.requests, 4294967295u);
   for (const char* text : {"", "\n\n", "# one", "a b", "a\x01", "\xc3\xa9", "a answers=", "a answers=0", "a answers=-1",
-                           "a answers=1x", "a answers=4294967296", "a answers", "a Answers=1", "a\nb\na"}) {
+                           "a answers=1x", "a answers=4294967296", "a answers", "a Answers=1", "a Manage", "a\nb\na"}) {
     EXPECT_FALSE(parse_key_file(text).ok()) << text;
   }
 }

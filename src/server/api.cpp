@@ -9,7 +9,9 @@
 #include <malloc.h>
 #endif
 
+#include "server/anthropic.h"
 #include "server/api_error.h"
+#include "server/ollama.h"
 #include "server/openai.h"
 #include "server/openai_common.h"
 #include "text/jinja_value.h"
@@ -39,6 +41,17 @@ constexpr std::array kRoutes{
     Route{"GET", "/v1/models/", openai_model},
     Route{"POST", "/tokenize", tokenize, Body::kModel},
     Route{"POST", "/detokenize", detokenize, Body::kModel},
+    Route{"POST", "/api/generate", ollama_generate, Body::kModel},
+    Route{"POST", "/api/chat", ollama_chat, Body::kModel},
+    Route{"GET", "/api/tags", ollama_tags},
+    Route{"POST", "/api/show", ollama_show, Body::kFields},
+    Route{"GET", "/api/ps", ollama_ps},
+    Route{"GET", "/api/version", ollama_version},
+    Route{"POST", "/api/copy", ollama_copy, Body::kFields},
+    Route{"DELETE", "/api/delete", ollama_delete, Body::kFields},
+    Route{"GET", "/", ollama_alive},
+    Route{"POST", "/v1/messages", anthropic_messages, Body::kModel},
+    Route{"POST", "/v1/messages/count_tokens", anthropic_count_tokens, Body::kModel},
     Route{"GET", kHealth},
     Route{"GET", kReady},
 };
@@ -70,9 +83,13 @@ std::string methods_of(std::string_view path) {
   return out;
 }
 
-bool is_json(std::string_view content_type) {
+// What Ollama's API takes is not always said to be JSON: curl -d says that it sends a form, and is used so.
+bool is_json(const HttpRequest& request) {
+  const std::string_view content_type = request.header("Content-Type");
   std::string_view type = content_type.substr(0, content_type.find(';'));
   while (type.ends_with(' ')) type.remove_suffix(1);
+  const bool is_form = equal_ignoring_case(type, "application/x-www-form-urlencoded");
+  if (is_form && error_form(request).shape == ErrorShape::kOllama) return true;
   return type.empty() || equal_ignoring_case(type, "application/json");
 }
 
@@ -116,7 +133,7 @@ std::optional<ApiError> Api::refusal(HttpRequest& request, HttpHeaders& more) co
     return error(405, "this path takes " + methods);
   }
   if (route->method == "GET") return std::nullopt;
-  if (!is_json(request.header("Content-Type"))) return error(415, "the body must be application/json");
+  if (!is_json(request)) return error(415, "the body must be application/json");
   if (draining_) return shutting_down();
   return request.account != nullptr ? request.account->count_request(KeyAccount::Clock::now()) : std::nullopt;
 }
@@ -154,7 +171,9 @@ Reply Api::route(const HttpRequest& request) {
   std::shared_ptr<ServedModel> model;
   if (route.body == Body::kModel) {
     std::string name;
-    fields.read("model", name);
+    // Older clients of Ollama say name.
+    const bool older = error_form(request).shape == ErrorShape::kOllama && !fields.has("model");
+    fields.read(older ? "name" : "model", name);
     if (fields.error()) return *fields.error();
     model = models_.find(name);
     if (model == nullptr) return model_not_found(name);

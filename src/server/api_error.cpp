@@ -65,7 +65,9 @@ json::object openai_body(const ApiError& error) {
 json::object anthropic_body(const ApiError& error, const std::string& request_id) {
   json::object inner;
   inner["type"] = anthropic_type_of(error.status);
-  inner["message"] = replace_each_invalid_byte(error.message);
+  // Agents look for these words, and then shorten the conversation.
+  const char* begins = error.code == kContextExceeded ? "prompt is too long: " : "";
+  inner["message"] = begins + replace_each_invalid_byte(error.message);
   json::object body;
   body["type"] = "error";
   body["error"] = std::move(inner);

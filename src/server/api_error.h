@@ -17,6 +17,8 @@ struct ApiError {
   uint32_t retry_after_seconds = 0;  // where trying again can help; 0: as it is usual
 };
 
+inline constexpr const char* kContextExceeded = "context_length_exceeded";  // the code of prompts that are too long
+
 ApiError invalid_field(std::string param, std::string message);
 // The status follows from the error's code; kResourceExhausted is a full queue.
 ApiError api_error(const Error& error);

@@ -70,7 +70,7 @@ TEST_F(ApiTest, AServerThatEndsIsHealthyButNotReady) {
 }
 
 TEST_F(ApiTest, PathsAndMethodsThatAreNone) {
-  for (const char* path : {"", "/", "*", "/v1", "/v1/models2", "/V1/models", "/v1/chat/completions/", "//health",
+  for (const char* path : {"", "*", "/v1", "/v1/models2", "/V1/models", "/v1/chat/completions/", "//health",
                            "http://localhost/health", "/v1/%6dodels"}) {
     const HttpResponse response = ask("GET", path);
     EXPECT_EQ(response.status, 404u) << path;
@@ -96,7 +96,7 @@ TEST_F(ApiTest, ErrorsHaveTheShapeOfTheApiThatThePathBelongsTo) {
     EXPECT_EQ(response.status, 404u) << path;
     EXPECT_EQ(response.body.find(begins), 0u) << response.body;
   }
-  const Api guarded({.keys = {{"one", {}}}, .hosts = {}}, models);
+  const Api guarded({.keys = {{"one"}}}, models);
   HttpRequest given = request("POST", "/v1/messages/batches");
   given.id = "req_1";
   const HttpResponse refused = guarded.refuse(given).value();

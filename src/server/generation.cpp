@@ -24,7 +24,7 @@ ApiError too_long(size_t tokens, uint32_t context) {
           .message = fmt::format("the prompt has {} tokens, the model's context holds {} (shorten the prompt)", tokens,
                                  context),
           .param = {},
-          .code = "context_length_exceeded"};
+          .code = kContextExceeded};
 }
 
 // What an answer with log-probabilities takes, in numbers: while it is made, and as text many times that.
@@ -136,6 +136,8 @@ Usage Generation::usage() const {
   for (uint32_t choice = 0; choice < choices(); choice++) {
     const RequestStats stats = streams_[choice]->stats();
     usage.completion_tokens += stats.generated_tokens;
+    usage.prompt_ms = std::max(usage.prompt_ms, stats.prompt_ms);
+    usage.generation_ms = std::max(usage.generation_ms, stats.generation_ms);
     if (choice % choices_per_prompt_ != 0) continue;
     usage.prompt_tokens += stats.prompt_tokens;
     usage.cached_tokens += stats.cached_tokens;

@@ -49,6 +49,7 @@ void GenerationAnswer::gather() {
     append(all.prompt_scores, event.prompt_scores);
     all.text += event.text;
     all.finish = event.finish;
+    all.stop = event.stop;
     all.error = std::move(event.error);
   }
 }

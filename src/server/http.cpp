@@ -92,6 +92,8 @@ std::unique_ptr<Answer> answer_with(HttpResponse response) {
 std::string head_text(const HttpResponse& response, std::string_view request_id, const HeadOptions& options) {
   std::string out = fmt::format("HTTP/1.1 {} {}\r\nContent-Type: {}\r\nx-request-id: {}\r\n", response.status,
                                 reason(response.status), response.content_type, request_id);
+  // As Anthropic's clients look for it.
+  out += fmt::format("request-id: {}\r\n", request_id);
   if (options.length) out += fmt::format("Content-Length: {}\r\n", *options.length);
   if (!options.length && options.chunked) out += "Transfer-Encoding: chunked\r\n";
   for (const auto& [name, value] : response.headers) out += fmt::format("{}: {}\r\n", name, value);

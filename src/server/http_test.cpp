@@ -24,10 +24,10 @@ TEST(Http, HeadsAndChunks) {
   HttpResponse response;
   response.status = 429;
   response.headers = {{"Retry-After", "2"}};
-  EXPECT_EQ(
-      head_text(response, "id", {.length = 5, .chunked = false, .keep_alive = true}),
-      "HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json\r\nx-request-id: id\r\nContent-Length: 5\r\n"
-      "Retry-After: 2\r\nConnection: keep-alive\r\n\r\n");
+  EXPECT_EQ(head_text(response, "id", {.length = 5, .chunked = false, .keep_alive = true}),
+            "HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json\r\nx-request-id: id\r\nrequest-id: "
+            "id\r\nContent-Length: 5\r\n"
+            "Retry-After: 2\r\nConnection: keep-alive\r\n\r\n");
   EXPECT_EQ(chunk_text("0123456789abcdef"), "10\r\n0123456789abcdef\r\n");
   EXPECT_EQ(chunk_text(""), "0\r\n\r\n");
 }

@@ -2,6 +2,7 @@
 
 #include "server/openai.h"
 #include "server/openai_common.h"
+#include "server/timestamps.h"
 #include "text/utf8.h"
 
 namespace ingle {
@@ -17,10 +18,14 @@ std::unique_ptr<Answer> reply(const json::object& body) {
   return answer_with(std::move(response));
 }
 
+// As OpenAI has it, and what Anthropic's clients look for at the same path.
 json::object model_object(const ServedModel& model) {
   json::object out;
   out["id"] = model.id;
   out["object"] = "model";
+  out["type"] = "model";
+  out["display_name"] = model.id;
+  out["created_at"] = rfc3339(model.created);
   out["created"] = model.created;
   out["owned_by"] = "ingle";
   out["max_model_len"] = model.engine->info().context;
@@ -34,6 +39,9 @@ Reply openai_models(ApiCall& call) {
   for (const auto& model : call.models.list()) data.push_back(model_object(*model));
   json::object out;
   out["object"] = "list";
+  out["first_id"] = data.empty() ? json::value(nullptr) : data.front().at("id");
+  out["last_id"] = data.empty() ? json::value(nullptr) : data.back().at("id");
+  out["has_more"] = false;
   out["data"] = std::move(data);
   return reply(out);
 }

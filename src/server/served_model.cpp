@@ -28,14 +28,25 @@ const char* kv_name(KvType type) {
   return "";
 }
 
+std::string_view without_latest(std::string_view name) {
+  if (name.ends_with(kLatestTag)) name.remove_suffix(kLatestTag.size());
+  return name;
+}
+
 }  // namespace
 
 bool ServedModel::answers_to(std::string_view name) const {
-  return name == id || std::find(aliases.begin(), aliases.end(), name) != aliases.end();
+  name = without_latest(name);
+  return name == without_latest(id) || std::any_of(aliases.begin(), aliases.end(), [&](const std::string& alias) {
+           return name == without_latest(alias);
+         });
 }
 
 std::shared_ptr<ServedModel> OneModel::find(std::string_view name) {
-  return name.empty() || model_->answers_to(name) ? model_ : nullptr;
+  if (name.empty() || model_->answers_to(name)) return model_;
+  if (library_ == nullptr) return nullptr;
+  const Result<LibraryModel> kept = library_->find(std::string(name));
+  return kept.ok() && kept->digest == model_->digest ? model_ : nullptr;
 }
 
 bool OneModel::healthy() const { return model_->engine->step_age() < kHungAfter; }
@@ -48,6 +59,8 @@ Result<std::shared_ptr<ServedModel>> serve_engine(Engine& engine, ServedModelOpt
   model->engine = &engine;
   model->max_open = options.max_open;
   const std::string decides = fmt::format("{} {} {}", options.digest, kv_name(options.kv_type), kNumericsVersion);
+  model->digest = std::move(options.digest);
+  model->file = std::move(options.file);
   model->fingerprint = "fp_" + to_hex(sha256(decides)).substr(0, 16);
   if (!engine.info().chat_template.empty()) {
     ASSIGN_OR_RETURN(model->chat, ChatPrompt::create(engine.info().chat_template, engine.tokenizer()));

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "server/model_library.h"
 #include "text/chat_prompt.h"
 
 namespace ingle {
@@ -20,12 +22,15 @@ struct ServedModel {
   std::string id;                    // the name that answers carry
   std::vector<std::string> aliases;  // other names that requests may use
   int64_t created = 0;               // Unix time in seconds
-  std::string fingerprint;           // of everything that decides which bits come out
+  std::string digest;                // SHA-256 of the file, as hexadecimal digits
+  std::filesystem::path file;
+  std::string fingerprint;  // of everything that decides which bits come out
   Engine* engine = nullptr;
   std::optional<ChatPrompt> chat;  // nothing if the model has no chat template
   uint32_t max_open = 0;           // requests that run or wait, at most
   std::atomic<uint32_t> open{0};
 
+  // NAME and NAME:latest are the same.
   bool answers_to(std::string_view name) const;
 };
 
@@ -35,25 +40,35 @@ class ServedModels {
   // The model of this name; an empty name means the one model there is. Null if there is none.
   virtual std::shared_ptr<ServedModel> find(std::string_view name) = 0;
   virtual std::vector<std::shared_ptr<ServedModel>> list() = 0;
+  // Those on this machine, loaded or not; null if nobody keeps any.
+  virtual ModelLibrary* library() { return nullptr; }
   // False if an engine has hung.
   virtual bool healthy() const = 0;
 };
 
+inline constexpr std::string_view kLatestTag = ":latest";
+
 class OneModel final : public ServedModels {
  public:
-  explicit OneModel(std::shared_ptr<ServedModel> model) : model_(std::move(model)) {}
+  // The library, if there is one, outlives it.
+  explicit OneModel(std::shared_ptr<ServedModel> model, ModelLibrary* library = nullptr)
+      : model_(std::move(model)), library_(library) {}
+  // By the model's own names, or by one that the library has for the same file.
   std::shared_ptr<ServedModel> find(std::string_view name) override;
   std::vector<std::shared_ptr<ServedModel>> list() override { return {model_}; }
+  ModelLibrary* library() override { return library_; }
   bool healthy() const override;
 
  private:
   const std::shared_ptr<ServedModel> model_;
+  ModelLibrary* const library_;
 };
 
 struct ServedModelOptions {
   std::string id;
   std::vector<std::string> aliases;
   std::string digest;  // SHA-256 of the model's file
+  std::filesystem::path file;
   KvType kv_type = KvType::kF16;
   uint32_t max_open = 0;
 };

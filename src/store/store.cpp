@@ -222,6 +222,23 @@ Result<fs::path> Store::resolve(const ModelRef& ref, const StoreProgress& progre
   return split_link(ref, 0, model.parts.size());
 }
 
+Status Store::copy(const ModelRef& from, const ModelRef& to) {
+  if (const Result<StoredModel> model = find(from); !model.ok()) return model.error();
+  ASSIGN_OR_RETURN(const FileLock lock, lock_exclusive());
+  ASSIGN_OR_RETURN(StoredModel model, read_manifest(from));
+  const Result<StoredModel> there = read_manifest(to);
+  if (there.ok()) {
+    const auto same = [](const StoredPart& a, const StoredPart& b) { return a.sha256 == b.sha256; };
+    if (std::equal(model.parts.begin(), model.parts.end(), there->parts.begin(), there->parts.end(), same)) return {};
+    return Error{ErrorCode::kInvalidArgument, to.to_string() + " is another model already",
+                 "take another name, or remove that model first"};
+  }
+  if (there.error().code != ErrorCode::kNotFound) return there.error();
+  model.ref = to;
+  RETURN_IF_ERROR(write_split_links(model));
+  return write_manifest(model);
+}
+
 Result<uint64_t> Store::remove(const ModelRef& ref) {
   if (Result<StoredModel> model = find(ref); !model.ok() && model.error().code == ErrorCode::kNotFound) {
     return model.error();

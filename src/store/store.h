@@ -53,6 +53,10 @@ class Store {
   // were: size and time of change, and where those differ the SHA-256. Errors: kNotFound, kInvalidData (changed).
   Result<std::filesystem::path> resolve(const ModelRef& ref, const StoreProgress& progress);
 
+  // Another name for a model; nothing if it stands for that model already. Errors: kNotFound, kInvalidArgument (the
+  // name stands for another model).
+  Status copy(const ModelRef& from, const ModelRef& to);
+
   // Forgets a name, and deletes the blobs that no other name needs. Gives the bytes freed in the store.
   Result<uint64_t> remove(const ModelRef& ref);
 

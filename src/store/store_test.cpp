@@ -149,6 +149,24 @@ TEST_F(StoreTest, OneBlobForTwoNames) {
   EXPECT_EQ(files_in(root() / "blobs"), 0u);
 }
 
+TEST_F(StoreTest, ACopyIsAnotherNameForTheSameBlobs) {
+  Store store(root());
+  const fs::path file = write_model(folder_ / "m.gguf", 1.0f);
+  ASSERT_TRUE(store.import(file, ref("a"), true, nullptr).ok());
+  ASSERT_TRUE(store.import(write_model(folder_ / "n.gguf", 2.0f), ref("other"), true, nullptr).ok());
+  ASSERT_TRUE(store.copy(ref("a"), ref("b:2")).ok());
+  ASSERT_TRUE(store.copy(ref("a"), ref("b:2")).ok());
+  ASSERT_TRUE(store.copy(ref("a"), ref("a")).ok());
+  EXPECT_EQ(store.find(ref("b:2"))->parts[0].sha256, store.find(ref("a"))->parts[0].sha256);
+  EXPECT_EQ(files_in(root() / "blobs"), 2u);
+  EXPECT_EQ(*store.remove(ref("a")), 0u);
+  EXPECT_TRUE(store.resolve(ref("b:2"), nullptr).ok());
+  const auto before = snapshot(root());
+  EXPECT_EQ(store.copy(ref("b:2"), ref("other")).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(store.copy(ref("nobody"), ref("c")).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(snapshot(root()), before);
+}
+
 TEST_F(StoreTest, ImportingAgainChangesNothing) {
   Store store(root());
   const fs::path file = write_model(folder_ / "m.gguf", 1.0f);
@@ -261,6 +279,10 @@ TEST_F(StoreTest, SplitModels) {
   const auto file = GgufFile::open(*path);
   ASSERT_TRUE(file.ok()) << file.error().message;
   EXPECT_EQ(file->tensors().size(), 3u);
+
+  ASSERT_TRUE(store.copy(ref("big"), ref("twin")).ok());
+  EXPECT_TRUE(GgufFile::open(*store.resolve(ref("twin"), nullptr)).ok());
+  ASSERT_TRUE(store.remove(ref("twin")).ok());
 
   fs::remove(folder_ / "big-00002-of-00003.gguf");
   const auto before = snapshot(root());

@@ -23,7 +23,7 @@ class Server:
     def __init__(self, *args, model=TINY, env=None):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="ingle-serve-"))
         environ = {k: v for k, v in os.environ.items() if not k.startswith("INGLE")}
-        environ.update(INGLE_HOME=str(self.folder / "home"), LC_ALL="C.UTF-8", **(env or {}))
+        environ.update({"INGLE_HOME": str(self.folder / "home"), "LC_ALL": "C.UTF-8", **(env or {})})
         words = [INGLE, "serve", str(model), "--port", "0", "--threads", "1", *map(str, args)]
         self.process = subprocess.Popen(words, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, env=environ, text=True)
         self.port, said = None, ""

@@ -1,0 +1,155 @@
+#include "server/ollama_request.h"
+
+#include <fmt/format.h>
+
+#include <limits>
+#include <utility>
+
+#include "server/value_building.h"
+
+namespace ingle {
+namespace {
+
+using jinja::Entries;
+using jinja::Items;
+using jinja::Kind;
+using jinja::Value;
+
+// Options of samplers that we do not have: nothing unless they are off.
+void refuse_other_samplers(RequestFields& options) {
+  constexpr double kAnything = std::numeric_limits<float>::max();
+  float mirostat = 0, tail = 1;
+  options.read("mirostat", mirostat, 0, 2);
+  if (mirostat != 0) options.refuse("mirostat", "is not supported");
+  options.read("tfs_z", tail, -kAnything, kAnything);
+  if (tail != 1) options.refuse("tfs_z", "is not supported");
+}
+
+void translate_options(RequestFields& fields, Entries& out, std::optional<ApiError>& error) {
+  const Value* given = fields.object("options");
+  if (given == nullptr) return;
+  RequestFields options(*given, "options.");
+  for (const char* name : {"temperature", "top_k", "top_p", "min_p", "typical_p", "repeat_penalty", "repeat_last_n",
+                           "presence_penalty", "frequency_penalty", "stop"}) {
+    if (const Value* value = options.find(name)) set(out, name, *value);
+  }
+  // -1: one is drawn.
+  if (const Value* seed = options.find("seed"); seed != nullptr && !(seed->is(Kind::kInt) && seed->as_int() == -1)) {
+    set(out, "seed", *seed);
+  }
+  // -1 and -2: as many as the context holds.
+  int32_t tokens = -1;
+  options.read("num_predict", tokens, -2, std::numeric_limits<int32_t>::max());
+  if (tokens > 0) set(out, "max_tokens", Value(tokens));
+  refuse_other_samplers(options);
+  error = options.error();
+}
+
+// "json", or a schema.
+void translate_format(RequestFields& fields, Entries& out) {
+  const Value* format = fields.find("format");
+  if (format == nullptr || (format->is_string() && format->text().empty())) return;
+  Entries wanted;
+  if (format->is_dict()) {
+    Entries schema;
+    set(schema, "name", text_value("format"));
+    set(schema, "schema", *format);
+    set(wanted, "type", text_value("json_schema"));
+    set(wanted, "json_schema", Value::dict(std::move(schema)));
+  } else if (format->is_string() && format->text() == "json") {
+    set(wanted, "type", text_value("json_object"));
+  } else {
+    return fields.refuse("format", "must be \"json\" or a JSON schema");
+  }
+  set(out, "response_format", Value::dict(std::move(wanted)));
+}
+
+// true, false, or how much.
+void translate_think(RequestFields& fields, Entries& out) {
+  const Value* think = fields.find("think");
+  if (think == nullptr) return;
+  Entries variables;
+  if (think->is(Kind::kBool)) {
+    set(variables, "enable_thinking", *think);
+  } else if (think->is_string() && (think->text() == "low" || think->text() == "medium" || think->text() == "high")) {
+    set(variables, "enable_thinking", Value(true));
+    set(variables, "reasoning_effort", *think);
+  } else {
+    return fields.refuse("think", "must be true, false, \"low\", \"medium\" or \"high\"");
+  }
+  set(out, "chat_template_kwargs", Value::dict(std::move(variables)));
+}
+
+bool is_empty(const Value* value) {
+  return value == nullptr || value->is_none() || (value->is_sequence() && value->items().empty());
+}
+
+// Calls have no ids, and results only the name of their function; what OpenAI's has more is left to the template.
+std::optional<Value> translate_message(RequestFields& fields, const std::string& where, const Value& given) {
+  if (!given.is_dict()) {
+    fields.refuse(where, "must be an object");
+    return std::nullopt;
+  }
+  const jinja::DictObj& message = given.dict_object();
+  if (!is_empty(message.find("images"))) {
+    fields.refuse(where + ".images", "are not supported: this model reads text only");
+    return std::nullopt;
+  }
+  Entries out;
+  bool has_content = false;
+  for (const auto& [key, value] : message.entries) {
+    if (value.is_none() || key.text() == "images") continue;
+    if (key.text() == "tool_calls" && is_empty(&value)) continue;
+    has_content |= key.text() == "content";
+    const bool thinks = key.text() == "thinking", names = key.text() == "tool_name";
+    set(out, thinks ? "reasoning_content" : names ? "name" : key.text(), value);
+  }
+  if (!has_content) set(out, "content", text_value(""));
+  return Value::dict(std::move(out));
+}
+
+void translate_messages(RequestFields& fields, Entries& out) {
+  const Value* given = fields.find("messages");
+  if (given == nullptr) return;
+  if (!given->is_sequence()) return fields.refuse("messages", "must be an array of messages");
+  Items messages;
+  for (size_t i = 0; i < given->items().size(); i++) {
+    std::optional<Value> message = translate_message(fields, fmt::format("messages[{}]", i), given->items()[i]);
+    if (!message) return;
+    messages.push_back(std::move(*message));
+  }
+  set(out, "messages", Value::list(std::move(messages)));
+}
+
+}  // namespace
+
+Value openai_body_of_ollama(RequestFields& fields, std::optional<ApiError>& error) {
+  Entries out;
+  translate_options(fields, out, error);
+  translate_format(fields, out);
+  translate_think(fields, out);
+  translate_messages(fields, out);
+  bool logprobs = false;
+  fields.read("logprobs", logprobs);
+  if (logprobs) fields.refuse("logprobs", "are not supported");
+  for (const char* name : {"stream", "tools", "truncate"}) {
+    if (const Value* value = fields.find(name)) set(out, name, *value);
+  }
+  if (fields.error()) error = fields.error();
+  return Value::dict(std::move(out));
+}
+
+Value conversation(const std::string& system, const std::string& prompt) {
+  Items messages;
+  const auto add = [&](std::string_view role, const std::string& content) {
+    Entries message;
+    set(message, "role", text_value(role));
+    set(message, "content", text_value(content));
+    messages.push_back(Value::dict(std::move(message)));
+  };
+  if (!system.empty()) add("system", system);
+  add("user", prompt);
+  return Value::list(std::move(messages));
+}
+
+}  // namespace ingle
