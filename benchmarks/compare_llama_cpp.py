@@ -4,8 +4,9 @@
 Speed is measured in rounds: each runs `ingle bench` and llama.cpp's tool once, in turn first, so that what else the
 machine does hits both; a ratio is the median of the rounds' ratios. One user is held against `llama-bench`, several
 against `llama-batched-bench`. Both run with and without flash attention, and the better median of the two stands for
-the peer, for each figure by itself; its threads are as many as ours. A depth is how many tokens of context each user
-has before what is measured. Peak memory is what the kernel reports for the finished process (mapped files that it
+the peer, for each figure by itself; its threads are as many as ours. A depth is how many tokens of context the user
+has before what is measured: both sides fill it once (doing so for every round would take hours), and then measure in
+strict turns, one stopped while the other runs. Peak memory is what the kernel reports for the finished process (mapped files that it
 touched included), with `--memory-context` tokens of context. The first token is timed from the start of `ingle run` to
 the first byte of its answer, the file in the page cache; llama.cpp's tools here have no such command, so the whole of a
 `llama-bench` of a prompt as long and one token is timed. Whose turn is first changes from round to round: what the
@@ -26,6 +27,7 @@ import os
 import pathlib
 import platform
 import re
+import signal
 import statistics
 import subprocess
 import sys
@@ -74,17 +76,25 @@ def machine():
     return f"{name} ({sets or platform.machine()}), {os.cpu_count()} cores, {platform.system()} {platform.release()}"
 
 
-def bench_ingle(args, model, users, depth):
+def ingle_command(args, model, users, repeat, *more):
+    return [args.ingle, "bench", model, "--prompt", str(args.prompt if users == 1 else 0), "--generate",
+            str(args.generate), "--users", str(users), "--repeat", str(repeat), "--threads", str(args.threads),
+            "--json", *more]
+
+
+def peer_command(args, model, repeat, *more):
+    return [os.path.join(args.peer_bin, "llama-bench"), "-m", model, "-t", str(args.threads), "-p", str(args.prompt),
+            "-n", str(args.generate), "-r", str(repeat), "-o", "json", *more]
+
+
+def bench_ingle(args, model, users):
     """{figure: tokens/s} of one run."""
-    prompt = args.prompt if users == 1 else 0
-    entries = json.loads(command_output(
-        [args.ingle, "bench", model, "--prompt", str(prompt), "--generate", str(args.generate), "--users", str(users),
-         "--depth", str(depth), "--repeat", "1", "--threads", str(args.threads), "--json"]))
+    entries = json.loads(command_output(ingle_command(args, model, users, 1)))
     figures = {"prefill": entries[0]["prefill_tok_s"], "decode": entries[0]["decode_tok_s"]}
     return figures if users == 1 else {"decode": figures["decode"]}
 
 
-def bench_peer(args, model, users, depth):
+def bench_peer(args, model, users):
     """flash attention -> the same figures, of one run."""
     results = {}
     if users > 1:
@@ -97,11 +107,7 @@ def bench_peer(args, model, users, depth):
             entry = json.loads(next(line for line in lines if line.startswith("{")))
             results[flash] = {"decode": entry["speed_tg"]}
         return results
-    flash = "on" if depth > 0 else "off,on"  # at depth the bar names flash attention, which is faster there
-    entries = json.loads(command_output(
-        [os.path.join(args.peer_bin, "llama-bench"), "-m", model, "-t", str(args.threads), "-p", str(args.prompt), "-n",
-         str(args.generate), "-d", str(depth), "-r", "1", "-fa", flash, "-o", "json"]))
-    for entry in entries:
+    for entry in json.loads(command_output(peer_command(args, model, 1, "-fa", "off,on"))):
         figures = results.setdefault(entry["flash_attn"], {})
         figures["prefill" if entry["n_prompt"] > 0 else "decode"] = entry["avg_ts"]
     return results
@@ -120,30 +126,31 @@ def bytes_per_token(args, model):
     return sum(sizes.values()) - (sizes["token_embd.weight"] if "output.weight" in sizes else 0)
 
 
-def compare_workload(args, model, users, depth):
+def medians(ours, peers):
+    """Of two lists of tokens/s, by round."""
+    return {"ours": statistics.median(ours), "peer": statistics.median(peers),
+            "ratio": statistics.median(o / p for o, p in zip(ours, peers)), "rounds": list(zip(ours, peers))}
+
+
+def compare_workload(args, model, users):
     """{figure: medians of both and of their ratio}."""
     ours, peers, bandwidths = [], [], []
-    where = (f", {users} users" if users > 1 else "") + (f" at {depth}" if depth > 0 else "")
+    where = f", {users} users" if users > 1 else ""
     for round_ in range(args.rounds):
         if round_ % 2 == 0:
-            ours.append(bench_ingle(args, model, users, depth))
-            peers.append(bench_peer(args, model, users, depth))
+            ours.append(bench_ingle(args, model, users))
+            peers.append(bench_peer(args, model, users))
         else:
-            peers.append(bench_peer(args, model, users, depth))
-            ours.append(bench_ingle(args, model, users, depth))
-        if args.kernel_bench and users == 1 and depth == 0:
+            peers.append(bench_peer(args, model, users))
+            ours.append(bench_ingle(args, model, users))
+        if args.kernel_bench and users == 1:
             bandwidths.append(read_bandwidth(args))
         print(f"{os.path.basename(model)}{where}: round {round_ + 1} of {args.rounds}: {ours[-1]} {peers[-1]}",
               file=sys.stderr)
     speed = {}
     for figure in ours[0]:
         flash = max(peers[0], key=lambda f: statistics.median(p[f][figure] for p in peers))
-        speed[figure + where] = {
-            "ours": statistics.median(o[figure] for o in ours),
-            "peer": statistics.median(p[flash][figure] for p in peers),
-            "ratio": statistics.median(o[figure] / p[flash][figure] for o, p in zip(ours, peers)),
-            "rounds": [[o[figure], p[flash][figure]] for o, p in zip(ours, peers)],
-        }
+        speed[figure + where] = medians([o[figure] for o in ours], [p[flash][figure] for p in peers])
     if bandwidths:
         size = bytes_per_token(args, model)
         speed["decode"]["bandwidth_share"] = statistics.median(
@@ -151,12 +158,40 @@ def compare_workload(args, model, users, depth):
     return speed
 
 
+def run_until(process, text):
+    """Reads the process's stderr up to a line with the text; False if the process ends first."""
+    return any(text in line for line in process.stderr)
+
+
+def compare_at_depth(args, model, depth):
+    """As compare_workload(), of one user. The peer has flash attention, which the bar names and which is faster there."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    ours = subprocess.Popen(ingle_command(args, model, 1, args.rounds, "--depth", str(depth), "--take-turns"),
+                            stdin=subprocess.PIPE, **pipes)
+    if not run_until(ours, "ready"):
+        raise SystemExit(f"ingle bench at {depth} ended with {ours.wait()}")
+    peer = subprocess.Popen(peer_command(args, model, args.rounds, "-d", str(depth), "-fa", "on", "--progress"), **pipes)
+    run_until(peer, "depth run")  # the first, which fills the context; then the first measurement
+    for _ in range(2 * args.rounds):
+        if run_until(peer, "depth run"):  # about to go back to that context, which isn't timed
+            peer.send_signal(signal.SIGSTOP)
+        ours.stdin.write("\n")
+        ours.stdin.flush()
+        run_until(ours, "ready")
+        peer.send_signal(signal.SIGCONT)
+    entry, entries = json.loads(ours.stdout.read())[0], json.loads(peer.stdout.read())
+    if ours.wait() != 0 or peer.wait() != 0:
+        raise SystemExit(f"at {depth}: ingle bench ended with {ours.returncode}, llama-bench with {peer.returncode}")
+    samples = {"prefill" if e["n_prompt"] > 0 else "decode": e["samples_ts"] for e in entries}
+    return {f"{figure} at {depth}": medians(entry[f"{figure}_runs_tok_s"], samples[figure]) for figure in samples}
+
+
 def compare_speed(args, model):
-    speed = compare_workload(args, model, 1, 0)
+    speed = compare_workload(args, model, 1)
     for users in args.users:
-        speed |= compare_workload(args, model, users, 0)
+        speed |= compare_workload(args, model, users)
     for depth in args.depths:
-        speed |= compare_workload(args, model, 1, depth)
+        speed |= compare_at_depth(args, model, depth)
     return speed
 
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <chrono>
+#include <cstdio>
 #include <memory>
 #include <random>
 
@@ -22,12 +23,12 @@ struct Options {
   ModelOptions model;
   uint32_t prompt = 512, generate = 64, depth = 0, repeat = 5;
   std::vector<uint32_t> users{1, 2, 4};
-  bool as_json = false;
+  bool as_json = false, take_turns = false;
 };
 
 struct Rates {
   uint32_t users = 0;
-  double prefill_tok_s = 0, decode_tok_s = 0;  // of all users together; 0 if not measured
+  std::vector<double> prefill_tok_s, decode_tok_s;  // of all users together, by repeat; empty if not measured
 };
 
 // Pages a sequence of that many tokens takes, as tokens.
@@ -80,6 +81,7 @@ Result<double> time_requests(Engine& engine, const std::vector<Tokens>& prompts,
 }
 
 double median(std::vector<double> values) {
+  if (values.empty()) return 0;
   std::sort(values.begin(), values.end());
   const size_t half = values.size() / 2;
   return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
@@ -98,9 +100,20 @@ Result<std::vector<Tokens>> fill_contexts(Engine& engine, uint32_t users, uint32
   return contexts;
 }
 
-// Median tokens/s over the repeats, after one run that does not count.
-Result<double> measure(Engine& engine, const std::vector<Tokens>& contexts, uint32_t prompt, uint32_t generate,
-                       uint64_t counted, uint32_t repeat, Console& console) {
+// For a program that measures another one in between, while this one waits.
+Status wait_for_turn(Console& console) {
+  console.note("ready");
+  for (int c = std::getchar(); c != '\n'; c = std::getchar()) {
+    if (c == EOF) return Error{ErrorCode::kCancelled, "the standard input ended before the last turn", ""};
+  }
+  return {};
+}
+
+// Tokens/s of each repeat, after one run that does not count.
+Result<std::vector<double>> measure(Engine& engine, const std::vector<Tokens>& contexts, uint32_t prompt,
+                                    uint32_t generate, const Options& options, Console& console) {
+  const uint32_t repeat = options.repeat;
+  const uint64_t counted = contexts.size() * (prompt > 1 ? prompt : uint64_t{generate});
   std::mt19937 random(static_cast<uint32_t>(contexts.size()) + 1);
   std::vector<double> rates;
   for (uint32_t i = 0; i <= repeat; i++) {
@@ -109,6 +122,7 @@ Result<double> measure(Engine& engine, const std::vector<Tokens>& contexts, uint
       const Tokens more = random_tokens(engine, prompt, random);
       tokens.insert(tokens.end(), more.begin(), more.end());
     }
+    if (i > 0 && options.take_turns) RETURN_IF_ERROR(wait_for_turn(console));
     ASSIGN_OR_RETURN(const double seconds, time_requests(engine, prompts, generate));
     if (i > 0) rates.push_back(static_cast<double>(counted) / std::max(seconds, 1e-9));
     console.progress(fmt::format("{} user{}, {}", contexts.size(), contexts.size() == 1 ? "" : "s",
@@ -116,7 +130,7 @@ Result<double> measure(Engine& engine, const std::vector<Tokens>& contexts, uint
                      static_cast<double>(i + 1) / (repeat + 1));
   }
   console.end_progress();
-  return median(std::move(rates));
+  return rates;
 }
 
 Status run(Options options, Console& console) {
@@ -140,18 +154,20 @@ Status run(Options options, Console& console) {
     Rates rates{users};
     ASSIGN_OR_RETURN(const std::vector<Tokens> contexts, fill_contexts(engine, users, options.depth, console));
     if (options.prompt > 0) {
-      ASSIGN_OR_RETURN(rates.prefill_tok_s, measure(engine, contexts, options.prompt, 1,
-                                                    uint64_t{users} * options.prompt, options.repeat, console));
+      ASSIGN_OR_RETURN(rates.prefill_tok_s, measure(engine, contexts, options.prompt, 1, options, console));
     }
     if (options.generate > 0) {
-      ASSIGN_OR_RETURN(rates.decode_tok_s, measure(engine, contexts, 1, options.generate,
-                                                   uint64_t{users} * options.generate, options.repeat, console));
+      ASSIGN_OR_RETURN(rates.decode_tok_s, measure(engine, contexts, 1, options.generate, options, console));
     }
     if (options.as_json) {
-      rows.push_back(boost::json::object{
-          {"users", rates.users}, {"prefill_tok_s", rates.prefill_tok_s}, {"decode_tok_s", rates.decode_tok_s}});
+      rows.push_back(boost::json::object{{"users", rates.users},
+                                         {"prefill_tok_s", median(rates.prefill_tok_s)},
+                                         {"decode_tok_s", median(rates.decode_tok_s)},
+                                         {"prefill_runs_tok_s", boost::json::value_from(rates.prefill_tok_s)},
+                                         {"decode_runs_tok_s", boost::json::value_from(rates.decode_tok_s)}});
     } else {
-      console.write(fmt::format("{:>5}  {:>16.1f}  {:>15.1f}\n", users, rates.prefill_tok_s, rates.decode_tok_s));
+      console.write(
+          fmt::format("{:>5}  {:>16.1f}  {:>15.1f}\n", users, median(rates.prefill_tok_s), median(rates.decode_tok_s)));
       RETURN_IF_ERROR(console.flush());
     }
   }
@@ -181,6 +197,8 @@ void add_bench(CLI::App& app, Console& console, Action& action) {
   add_number(*command, "--repeat", options->repeat, 1, kMaxRepeats,
              "Measurements of each, of which the median counts (default: 5)");
   command->add_flag("--json", options->as_json, "For programs");
+  command->add_flag("--take-turns", options->take_turns,
+                    "Before each measurement, write a line to stderr and wait for one from stdin");
   command->callback([options, &console, &action] { action = [options, &console] { return run(*options, console); }; });
 }
 

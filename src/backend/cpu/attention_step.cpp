@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "backend/cpu/kernels/activation_block.h"
 #include "base/check.h"
 #include "base/checked.h"
 #include "kv/window.h"
@@ -186,10 +187,14 @@ void AttentionRunner::run_split(const AttentionCall& call, uint32_t task, Thread
 void AttentionRunner::finish(const AttentionCall& call, const Tile& tile, AttentionPartial* partials) const {
   const uint32_t head_dim = call.spec->head_dim;
   for (uint32_t t = 0; t < tile.tokens; t++) {
+    const size_t token = tile.first_token + t, channel = size_t{tile.first_head} * head_dim;
+    float* out = call.out + token * call.out_stride + channel;
     for (uint32_t h = 0; h < tile.heads; h++) {
-      float* out = call.out + (tile.first_token + t) * call.out_stride + size_t{tile.first_head + h} * head_dim;
-      table_->attention_finish(partials[t * tile.heads + h], head_dim, out);
+      table_->attention_finish(partials[t * tile.heads + h], head_dim, out + size_t{h} * head_dim);
     }
+    if (call.quantized == nullptr) continue;
+    auto* blocks = reinterpret_cast<ActivationBlock*>(call.quantized + token * call.quantized_stride);
+    table_->quantize(out, tile.heads * head_dim, blocks + channel / kActivationBlock);
   }
 }
 

@@ -25,6 +25,8 @@ struct AttentionCall {
   size_t q_stride = 0;
   float* out = nullptr;  // likewise
   size_t out_stride = 0;
+  std::byte* quantized = nullptr;  // if set: the result as ActivationBlocks too, rows quantized_stride bytes apart
+  size_t quantized_stride = 0;
 };
 
 class AttentionRunner {

@@ -9,6 +9,7 @@
 
 #include "backend/backend.h"
 #include "backend/cpu/attention_step.h"
+#include "backend/cpu/kernels/activation_block.h"
 #include "backend/cpu/kernels/kernels.h"
 #include "backend/cpu/packed_weights.h"
 #include "backend/cpu/plan.h"
@@ -26,6 +27,11 @@ constexpr uint32_t kColumnBlock = 64;
 
 // KV pools from here on ask for huge pages.
 constexpr uint64_t kHugeKvBytes = uint64_t{256} << 20;
+
+// Those of a row that a row op is to do.
+struct Channels {
+  uint32_t first = 0, count = 0;
+};
 
 struct alignas(64) Counter {
   std::atomic<uint32_t> next{0};
@@ -54,8 +60,10 @@ class CpuBackend final : public Backend {
                  uint32_t thread);
   void run_head(const LogitsSink& sink, uint32_t thread);
   void run_rows(const Step& step, Counter& counter, uint32_t rows, uint32_t first_output);
-  void run_row_op(const RowOp& op, uint32_t row, uint32_t first_output);
+  void run_row_op(const RowOp& op, uint32_t row, uint32_t first_output, Channels channels);
   void run_matmul(const Step& step, Counter& counter, uint32_t rows, uint32_t thread);
+  void run_track(const MatmulTrack& track, uint32_t first_group, uint32_t groups, uint32_t column, uint32_t columns,
+                 std::byte* scratch);
   void run_attention(const Step& step, Counter& counter, uint32_t thread);
   void dump(const Step& step, uint32_t rows) const;
   void reset(std::vector<Counter>& counters) {
@@ -106,7 +114,9 @@ Result<std::unique_ptr<Backend>> CpuBackend::make(const Graph& graph, const Back
   ASSIGN_OR_RETURN(backend->weights_, PackedWeights::pack(graph, *table, backend->pool_, options.on_progress));
   CHECK(options.pages.size() == kv_groups(graph, options.kv_type).size());
   backend->pages_.resize(options.pages.size());
-  backend->plan_ = make_plan(graph, backend->weights_, options.kv_type, options.dump_ops.empty());
+  backend->plan_ =
+      make_plan(graph, backend->weights_,
+                {.kv_type = options.kv_type, .threads = options.threads, .fuse = options.dump_ops.empty()});
   RETURN_IF_ERROR(backend->allocate_buffers());
   RETURN_IF_ERROR(backend->allocate_kv());
   RETURN_IF_ERROR(backend->create_attention(graph));
@@ -248,16 +258,17 @@ void CpuBackend::run_rows(const Step& step, Counter& counter, uint32_t rows, uin
   for (uint32_t first = counter.next.fetch_add(chunk, std::memory_order_relaxed); first < rows;
        first = counter.next.fetch_add(chunk, std::memory_order_relaxed)) {
     for (uint32_t r = first; r < std::min(first + chunk, rows); r++) {
-      for (const RowOp& op : step.rows) run_row_op(op, r, first_output);
+      for (const RowOp& op : step.rows) run_row_op(op, r, first_output, {0, op.width});
     }
   }
 }
 
-void CpuBackend::run_row_op(const RowOp& r, uint32_t index, uint32_t first_output) {
+void CpuBackend::run_row_op(const RowOp& r, uint32_t index, uint32_t first_output, Channels channels) {
   const Op* op = r.op;
-  const float* a = r.in[0] == kNoBuffer ? nullptr : row(r.in[0], index);
-  const float* b = r.in[1] == kNoBuffer ? nullptr : row(r.in[1], index);
-  float* out = r.out == kNoBuffer ? nullptr : row(r.out, index);
+  const uint32_t first = channels.first, count = channels.count;
+  const float* a = r.in[0] == kNoBuffer ? nullptr : row(r.in[0], index) + first;
+  const float* b = r.in[1] == kNoBuffer ? nullptr : row(r.in[1], index) + first;
+  float* out = r.out == kNoBuffer || r.kind == RowKind::kQuantize ? nullptr : row(r.out, index) + first;
   const auto angles = [&](uint32_t rope) {
     return rope_angles_.data() + rope_offsets_[rope] + size_t{index} * 2 * plan_.ropes[rope].pairs();
   };
@@ -269,68 +280,81 @@ void CpuBackend::run_row_op(const RowOp& r, uint32_t index, uint32_t first_outpu
       const auto token = static_cast<uint32_t>(batch_->tokens[index]);
       CHECK(token < r.matrix->rows);
       table_.unpack_row(*r.matrix, token, out);
-      if (op->factor != 1) table_.scale(out, op->factor, r.width, out);
+      if (op->factor != 1) table_.scale(out, op->factor, count, out);
       return;
     }
     case RowKind::kRmsNorm:
-      for (uint32_t i = 0; i < r.width; i += op->group) {
+      for (uint32_t i = 0; i < count; i += op->group) {
         table_.rms_norm(a + i, r.vector, op->factor, op->group, out + i);
       }
       return;
     case RowKind::kBias:
-      return table_.add(a, r.vector, r.width, out);
+      return table_.add(a, r.vector + first, count, out);
     case RowKind::kRope:
-      return table_.rope(a, angles(r.rope), angles(r.rope) + plan_.ropes[r.rope].pairs(), r.width / op->group,
-                         op->group, plan_.ropes[r.rope].pairs(), op->rope.interleaved, out);
-    case RowKind::kStoreKv: {
+      return table_.rope(a, angles(r.rope), angles(r.rope) + plan_.ropes[r.rope].pairs(), count / op->group, op->group,
+                         plan_.ropes[r.rope].pairs(), op->rope.interleaved, out);
+    case RowKind::kStoreKeys:
+    case RowKind::kStoreValues: {
       const uint32_t layer = op->attention.layer;
       const KvLayer& kv = plan_.layers[layer];
-      std::byte* page = kv_page(layer, pages_[kv.group][index]);
-      return table_.kv_store(kv.layout, page, positions_[index] % kPageTokens, a, b);
+      const KvHeads heads{first / kv.layout.head_dim, count / kv.layout.head_dim};
+      const auto store = r.kind == RowKind::kStoreKeys ? table_.store_keys : table_.store_values;
+      return store(kv.layout, kv_page(layer, pages_[kv.group][index]), positions_[index] % kPageTokens, heads, a);
     }
     case RowKind::kAdd:
-      return table_.add(a, b, r.width, out);
+      return table_.add(a, b, count, out);
     case RowKind::kGated:
       return table_.gated(op->activation == ActivationKind::kSilu ? Activation::kSilu : Activation::kGeluTanh, a, b,
-                          r.width, out);
+                          count, out);
     case RowKind::kSelectOutputs:
       std::copy_n(row(r.in[0], batch_->output_rows[first_output + index]), r.width, out);
       return;
     case RowKind::kSoftcap:
-      return table_.softcap(a, op->factor, r.width, out);
+      return table_.softcap(a, op->factor, count, out);
     case RowKind::kScale:
-      return table_.scale(a, op->factor, r.width, out);
+      return table_.scale(a, op->factor, count, out);
     case RowKind::kQuantize:
-      return table_.quantize(a, r.width, reinterpret_cast<ActivationBlock*>(out));
+      return table_.quantize(a, count,
+                             reinterpret_cast<ActivationBlock*>(row(r.out, index)) + first / kActivationBlock);
   }
 }
 
 void CpuBackend::run_matmul(const Step& step, Counter& counter, uint32_t rows, uint32_t thread) {
   const uint32_t blocks = ceil_div(rows, kColumnBlock), column_block = ceil_div(ceil_div(rows, blocks), 8u) * 8;
   uint32_t groups = 0;
-  for (const MatmulOutput& output : step.matmuls) groups += output.matrix->groups();
-  // Long runs of groups, as they lie together in memory, yet enough visits to the counter to keep unequal threads
-  // equally long at work.
-  const uint32_t chunk = std::clamp(groups / (pool_.size() * 4), 1u, 32u);
-  const uint32_t chunks = ceil_div(groups, chunk);
-  std::byte* scratch = matmul_scratch_[thread].data();
-  for (uint32_t task = counter.next.fetch_add(1, std::memory_order_relaxed); task < blocks * chunks;
+  for (const MatmulTrack& track : step.tracks) groups += track.groups() * static_cast<uint32_t>(track.outputs.size());
+  // Long runs of groups, as they lie together in memory and share what is prepared per tile of columns, yet enough
+  // visits to the counter to keep unequal threads equally long at work.
+  const uint32_t run = std::clamp(groups * blocks / (pool_.size() * 4), 1u, blocks == 1 ? 32u : 64u);
+  const auto run_of = [&](const MatmulTrack& track) {
+    return ceil_div(std::max(1u, run / static_cast<uint32_t>(track.outputs.size())), track.granule) * track.granule;
+  };
+  const auto runs_of = [&](const MatmulTrack& track) { return ceil_div(track.groups(), run_of(track)); };
+  uint32_t runs = 0;
+  for (const MatmulTrack& track : step.tracks) runs += runs_of(track);
+  for (uint32_t task = counter.next.fetch_add(1, std::memory_order_relaxed); task < blocks * runs;
        task = counter.next.fetch_add(1, std::memory_order_relaxed)) {
-    const uint32_t column = task / chunks * column_block;
-    const uint32_t columns = std::min(column_block, rows - column);
-    const uint32_t first = task % chunks * chunk, last = first + chunk;
-    uint32_t base = 0;  // of the output's first group in the step
-    for (const MatmulOutput& output : step.matmuls) {
-      const PackedMatrix& matrix = *output.matrix;
-      const size_t x_stride = plan_.buffers[output.in].row_bytes;
-      const size_t out_stride = plan_.buffers[output.out].row_bytes / sizeof(float);
-      const uint32_t end = base + matrix.groups(), from = std::max(first, base), to = std::min(last, end);
-      if (from < to) {
-        table_.matmul(matrix, from - base, to - from, row(output.in, column), x_stride, columns,
-                      row(output.out, column) + size_t{from - base} * kGroupRows, out_stride, scratch);
-      }
-      base = end;
-    }
+    const uint32_t column = task / runs * column_block;
+    uint32_t index = task % runs;
+    auto track = step.tracks.begin();
+    for (; index >= runs_of(*track); track++) index -= runs_of(*track);
+    const uint32_t first = index * run_of(*track);
+    run_track(*track, first, std::min(run_of(*track), track->groups() - first), column,
+              std::min(column_block, rows - column), matmul_scratch_[thread].data());
+  }
+}
+
+void CpuBackend::run_track(const MatmulTrack& track, uint32_t first_group, uint32_t groups, uint32_t column,
+                           uint32_t columns, std::byte* scratch) {
+  const uint32_t first = first_group * kGroupRows;
+  for (const MatmulOutput& output : track.outputs) {
+    table_.matmul(*output.matrix, first_group, groups, row(output.in, column), plan_.buffers[output.in].row_bytes,
+                  columns, row(output.out, column) + first, plan_.buffers[output.out].row_bytes / sizeof(float),
+                  scratch);
+  }
+  for (uint32_t c = column; c < column + columns; c++) {
+    for (const RowOp& op : track.epilogue)
+      run_row_op(op, c, 0, {first, std::min(groups * kGroupRows, op.width - first)});
   }
 }
 
@@ -338,6 +362,7 @@ void CpuBackend::run_attention(const Step& step, Counter& counter, uint32_t thre
   const AttentionSpec& spec = step.attention->attention;
   const auto entry = std::find_if(attention_.begin(), attention_.end(),
                                   [&](const auto& known) { return same_kind(known.first, spec); });
+  const uint32_t quantized = step.rows.empty() ? kNoBuffer : step.rows[0].out;
   const AttentionCall call{.spec = &spec,
                            .group = plan_.layers[spec.layer].group,
                            .layout = plan_.layers[spec.layer].layout,
@@ -345,7 +370,9 @@ void CpuBackend::run_attention(const Step& step, Counter& counter, uint32_t thre
                            .q = row(step.in, 0),
                            .q_stride = plan_.buffers[step.in].row_bytes / sizeof(float),
                            .out = row(step.out, 0),
-                           .out_stride = plan_.buffers[step.out].row_bytes / sizeof(float)};
+                           .out_stride = plan_.buffers[step.out].row_bytes / sizeof(float),
+                           .quantized = quantized == kNoBuffer ? nullptr : buffers_[quantized],
+                           .quantized_stride = quantized == kNoBuffer ? 0 : plan_.buffers[quantized].row_bytes};
   entry->second.run(call, counter.next, thread);
 }
 
@@ -362,8 +389,10 @@ void CpuBackend::dump(const Step& step, uint32_t rows) const {
     options_.on_dump(op->name, values, spec.width);
   };
   for (const RowOp& op : step.rows) emit(op.op, op.out);
-  for (const MatmulOutput& output : step.matmuls) {
-    if (output.op->bias.empty()) emit(output.op, output.out);
+  for (const MatmulTrack& track : step.tracks) {
+    for (const MatmulOutput& output : track.outputs) {
+      if (output.op->bias.empty()) emit(output.op, output.out);
+    }
   }
   emit(step.attention, step.out);
 }

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 
 #include "backend/backend.h"
+#include "backend/cpu/kernels/activation_block.h"
 #include "base/check.h"
 #include "base/checked.h"
 
@@ -12,11 +14,14 @@ namespace {
 
 // Of buffer rows: a matmul writes whole groups of rows of its weight, so that a width is padded to a whole group.
 constexpr size_t kRowAlignment = kGroupRows * sizeof(float);
+constexpr size_t kNoTrack = SIZE_MAX;
+// Fewer in a step, and threads wait for the one with the longest share.
+constexpr uint32_t kTasksPerThread = 3;
 
 class Planner {
  public:
-  Planner(const Graph& graph, const PackedWeights& weights, KvType kv_type, bool fuse)
-      : graph_(graph), weights_(weights), kv_type_(kv_type), groups_(kv_groups(graph, kv_type)), fuse_(fuse) {}
+  Planner(const Graph& graph, const PackedWeights& weights, const PlanOptions& options)
+      : graph_(graph), weights_(weights), options_(options), groups_(kv_groups(graph, options.kv_type)) {}
 
   Plan run() {
     find_last_readers();
@@ -30,6 +35,8 @@ class Planner {
         add_matmul();
       } else if (op.kind == OpKind::kAttention) {
         add_attention(op);
+      } else if (op.kind == OpKind::kStoreKv) {
+        add_store_kv(op);
       } else {
         add_row_op(op);
       }
@@ -43,7 +50,8 @@ class Planner {
   std::vector<Step>& steps() { return in_head_ ? plan_.head : plan_.body; }
 
   Step& step_of(StepKind kind) {
-    const bool extend = fuse_ && kind == StepKind::kRows && !steps().empty() && steps().back().kind == StepKind::kRows;
+    const bool extend =
+        options_.fuse && kind == StepKind::kRows && !steps().empty() && steps().back().kind == StepKind::kRows;
     if (!extend) {
       steps().emplace_back().kind = kind;
       reusable_.insert(reusable_.end(), released_.begin(), released_.end());
@@ -55,7 +63,7 @@ class Planner {
   // A buffer freed while a row chain is built may still be read by another token's chain only in its own row, but a
   // narrower reuse is not worth the reasoning: what is released becomes reusable with the next step.
   void release_values(size_t first) {
-    if (!fuse_) return;
+    if (!options_.fuse) return;
     for (size_t i = first; i < index_; i++) {
       const Op& op = graph_.ops()[i];
       for (uint32_t k = 0; k < op.inputs; k++) {
@@ -124,8 +132,6 @@ class Planner {
         return RowKind::kRmsNorm;
       case OpKind::kRope:
         return RowKind::kRope;
-      case OpKind::kStoreKv:
-        return RowKind::kStoreKv;
       case OpKind::kAdd:
         return RowKind::kAdd;
       case OpKind::kGated:
@@ -136,6 +142,7 @@ class Planner {
         return RowKind::kSoftcap;
       case OpKind::kScale:
         return RowKind::kScale;
+      case OpKind::kStoreKv:
       case OpKind::kLinear:
       case OpKind::kAttention:
         break;
@@ -151,21 +158,119 @@ class Planner {
       reusable_.clear();
       released_.clear();
     }
-    Step& step = step_of(StepKind::kRows);
     RowOp row{.kind = row_kind(op.kind), .op = &op};
     for (uint32_t k = 0; k < op.inputs; k++) row.in[k] = buffer_of_[op.in[k]];
     row.width = op.inputs > 0 ? graph_.widths()[op.in[0]] : op.weight.cols;
     if (op.kind == OpKind::kEmbed) row.matrix = &weights_.matrix(op.weight);
     if (op.kind == OpKind::kRmsNorm) row.vector = weights_.vector(op.weight);
     if (op.kind == OpKind::kRope) row.rope = rope_index(op.rope);
-    if (op.kind == OpKind::kStoreKv) {
-      plan_.layers[op.attention.layer] = {.layout = {kv_type_, op.attention.kv_heads, op.attention.head_dim},
-                                          .group = kv_group_of(groups_, op.attention.window)};
-    } else {
-      row.out = define(op.out);
-    }
-    step.rows.push_back(row);
+    std::vector<RowOp>& chain = chain_for(row);
+    row.out = define(op.out);
+    chain.push_back(row);
     index_++;
+  }
+
+  void add_store_kv(const Op& op) {
+    plan_.layers[op.attention.layer] = {.layout = {options_.kv_type, op.attention.kv_heads, op.attention.head_dim},
+                                        .group = kv_group_of(groups_, op.attention.window)};
+    for (uint32_t k = 0; k < 2; k++) {
+      const RowOp row{.kind = k == 0 ? RowKind::kStoreKeys : RowKind::kStoreValues,
+                      .op = &op,
+                      .in = {buffer_of_[op.in[k]], kNoBuffer},
+                      .width = graph_.widths()[op.in[k]]};
+      chain_for(row).push_back(row);
+    }
+    index_++;
+  }
+
+  // Where a row op is done: by the step that computes its input, if it needs but few of the channels at a time; else in
+  // a chain after it.
+  std::vector<RowOp>& chain_for(const RowOp& row) {
+    if (options_.fuse && !steps().empty()) {
+      Step& last = steps().back();
+      if (last.kind == StepKind::kAttention && fits_attention(last, row)) return last.rows;
+      if (last.kind == StepKind::kMatmul) {
+        if (MatmulTrack* track = track_for(last, row)) return track->epilogue;
+      }
+    }
+    return step_of(StepKind::kRows).rows;
+  }
+
+  // A tile of attention ends with whole heads.
+  static bool fits_attention(const Step& step, const RowOp& row) {
+    return row.kind == RowKind::kQuantize && row.in[0] == step.out &&
+           step.attention->attention.head_dim % kActivationBlock == 0;
+  }
+
+  // The track that computes the row op's input, after joining it with that of the other input; null if the op can't be
+  // done there.
+  MatmulTrack* track_for(Step& step, const RowOp& row) {
+    const uint32_t channels = channels_together(row);
+    if (channels == 0 || channels % kGroupRows != 0) return nullptr;
+    size_t found[2] = {kNoTrack, kNoTrack};
+    for (uint32_t k = 0; k < 2; k++) {
+      if (row.in[k] != kNoBuffer) found[k] = track_of(step, row.in[k]);
+    }
+    if (found[0] == kNoTrack) std::swap(found[0], found[1]);
+    if (found[0] == kNoTrack) return nullptr;
+    MatmulTrack& track = step.tracks[found[0]];
+    const bool join = found[1] != kNoTrack && found[1] != found[0];
+    uint32_t granule = std::lcm(track.granule, channels / kGroupRows);
+    if (join) granule = std::lcm(granule, step.tracks[found[1]].granule);
+    if (track.outputs[0].matrix->rows != row.width || !leaves_enough_tasks(step, granule)) return nullptr;
+    if (join && step.tracks[found[1]].outputs[0].matrix->rows != row.width) return nullptr;
+    track.granule = granule;
+    if (!join) return &track;
+    MatmulTrack& other = step.tracks[found[1]];
+    track.outputs.insert(track.outputs.end(), other.outputs.begin(), other.outputs.end());
+    track.epilogue.insert(track.epilogue.end(), other.epilogue.begin(), other.epilogue.end());
+    step.tracks.erase(step.tracks.begin() + static_cast<std::ptrdiff_t>(found[1]));
+    return &step.tracks[found[0] - (found[1] < found[0] ? 1 : 0)];
+  }
+
+  static size_t track_of(const Step& step, uint32_t buffer) {
+    for (size_t i = 0; i < step.tracks.size(); i++) {
+      const MatmulTrack& track = step.tracks[i];
+      for (const MatmulOutput& output : track.outputs) {
+        if (output.out == buffer) return i;
+      }
+      for (const RowOp& row : track.epilogue) {
+        if (row.out == buffer) return i;
+      }
+    }
+    return kNoTrack;
+  }
+
+  // Large heads and many threads: better a step more than idle threads.
+  bool leaves_enough_tasks(const Step& step, uint32_t granule) const {
+    uint32_t groups = 0;
+    for (const MatmulTrack& track : step.tracks) groups += track.groups() * static_cast<uint32_t>(track.outputs.size());
+    return granule == 1 || groups / granule >= kTasksPerThread * options_.threads;
+  }
+
+  // How many channels a row op must be given together, a multiple of which may be done alone; 0: all of them.
+  static uint32_t channels_together(const RowOp& row) {
+    switch (row.kind) {
+      case RowKind::kBias:
+      case RowKind::kAdd:
+      case RowKind::kGated:
+      case RowKind::kSoftcap:
+      case RowKind::kScale:
+        return kGroupRows;
+      case RowKind::kQuantize:
+        return kActivationBlock;
+      case RowKind::kRmsNorm:
+      case RowKind::kRope:
+        return row.op->group;
+      case RowKind::kStoreKeys:
+      case RowKind::kStoreValues:
+        return row.op->attention.head_dim;
+      case RowKind::kRopeAngles:
+      case RowKind::kEmbed:
+      case RowKind::kSelectOutputs:
+        break;
+    }
+    return 0;
   }
 
   // The run of linears that read one value, as one step; their biases begin the next chain.
@@ -173,7 +278,7 @@ class Planner {
     const uint32_t value = graph_.ops()[index_].in[0];
     const size_t first = index_;
     size_t end = first + 1;
-    while (fuse_ && end < graph_.ops().size() && graph_.ops()[end].kind == OpKind::kLinear &&
+    while (options_.fuse && end < graph_.ops().size() && graph_.ops()[end].kind == OpKind::kLinear &&
            graph_.ops()[end].in[0] == value) {
       end++;
     }
@@ -186,30 +291,30 @@ class Planner {
     for (size_t i = first; i < end; i++) {
       const Op& op = graph_.ops()[i];
       const uint32_t in = is_block_quantized(op.weight.type) ? quantized_.at(value) : buffer_of_[value];
-      step.matmuls.push_back({&op, &weights_.matrix(op.weight), in, define(op.out)});
+      const MatmulOutput output{&op, &weights_.matrix(op.weight), in, define(op.out)};
+      step.tracks.push_back({.outputs = {output}});
     }
     for (size_t i = first; i < end; i++) {
       const Op& op = graph_.ops()[i];
       if (op.bias.empty()) continue;
       const uint32_t buffer = buffer_of_[op.out];
-      step_of(StepKind::kRows)
-          .rows.push_back({.kind = RowKind::kBias,
-                           .op = &op,
-                           .in = {buffer, kNoBuffer},
-                           .out = buffer,
-                           .width = op.weight.rows,
-                           .vector = weights_.vector(op.bias)});
+      const RowOp row{.kind = RowKind::kBias,
+                      .op = &op,
+                      .in = {buffer, kNoBuffer},
+                      .out = buffer,
+                      .width = op.weight.rows,
+                      .vector = weights_.vector(op.bias)};
+      chain_for(row).push_back(row);
     }
     index_ = end;
   }
 
   void add_quantize(const Op& op, uint32_t value) {
     const uint32_t width = graph_.widths()[value];
-    Step& step = step_of(StepKind::kRows);
-    const uint32_t out = new_buffer(width, true, op.weight.type);
-    quantized_[value] = out;
-    step.rows.push_back(
-        {.kind = RowKind::kQuantize, .op = &op, .in = {buffer_of_[value], kNoBuffer}, .out = out, .width = width});
+    RowOp row{.kind = RowKind::kQuantize, .op = &op, .in = {buffer_of_[value], kNoBuffer}, .width = width};
+    std::vector<RowOp>& chain = chain_for(row);
+    row.out = quantized_[value] = new_buffer(width, true, op.weight.type);
+    chain.push_back(row);
   }
 
   void add_attention(const Op& op) {
@@ -223,9 +328,8 @@ class Planner {
 
   const Graph& graph_;
   const PackedWeights& weights_;
-  const KvType kv_type_;
+  const PlanOptions options_;
   const std::vector<KvGroup> groups_;
-  const bool fuse_;
   Plan plan_;
   bool in_head_ = false;
   size_t index_ = 0;
@@ -243,8 +347,8 @@ uint32_t kv_group_of(std::span<const KvGroup> groups, uint32_t window) {
   return static_cast<uint32_t>(same - groups.begin());
 }
 
-Plan make_plan(const Graph& graph, const PackedWeights& weights, KvType kv_type, bool fuse) {
-  return Planner(graph, weights, kv_type, fuse).run();
+Plan make_plan(const Graph& graph, const PackedWeights& weights, const PlanOptions& options) {
+  return Planner(graph, weights, options).run();
 }
 
 }  // namespace ingle::cpu

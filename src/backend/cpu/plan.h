@@ -1,6 +1,8 @@
 // A graph turned into the steps that the CPU runs between barriers, with a buffer for every value.
-// Ops that work on one token at a time are chained, so that a thread carries a token through all of them; linears that
-// read the same value share its quantised activations and one step. No fusion changes a result.
+// Linears that read the same value share its quantised activations and one step. Ops that need only a few neighbouring
+// channels (bias, norm of a head, rope, storing K and V, activation, quantisation) are done by the thread that has just
+// computed those; others that work on one token at a time are chained, so that a thread carries a token through all of
+// them. That makes seven steps a layer. No fusion changes a result.
 // Built once at load; constant afterwards.
 #pragma once
 
@@ -27,7 +29,8 @@ enum class RowKind : uint8_t {
   kRmsNorm,
   kBias,
   kRope,
-  kStoreKv,
+  kStoreKeys,
+  kStoreValues,
   kAdd,
   kGated,
   kSelectOutputs,
@@ -54,12 +57,21 @@ struct MatmulOutput {
   uint32_t out = kNoBuffer;
 };
 
+// Matmuls of one width whose groups a task computes together, and what it then does to their channels.
+struct MatmulTrack {
+  std::vector<MatmulOutput> outputs;
+  std::vector<RowOp> epilogue;
+  uint32_t granule = 1;  // a task's groups begin at a multiple of it, so that no row op's channels are torn apart
+
+  uint32_t groups() const { return outputs[0].matrix->groups(); }
+};
+
 enum class StepKind : uint8_t { kRows, kMatmul, kAttention };
 
 struct Step {
   StepKind kind = StepKind::kRows;
-  std::vector<RowOp> rows;
-  std::vector<MatmulOutput> matmuls;
+  std::vector<RowOp> rows;  // of kAttention: quantisation of its result, at most
+  std::vector<MatmulTrack> tracks;
   const Op* attention = nullptr;
   uint32_t in = kNoBuffer, out = kNoBuffer;  // of attention
 };
@@ -90,7 +102,13 @@ struct Plan {
 // The group of the layers with this window; as many as there are if none has it.
 uint32_t kv_group_of(std::span<const KvGroup> groups, uint32_t window);
 
-// fuse = false keeps every op's output in a buffer and a step of its own, for --dump-ops; the bits are the same.
-Plan make_plan(const Graph& graph, const PackedWeights& weights, KvType kv_type, bool fuse);
+struct PlanOptions {
+  KvType kv_type = KvType::kF16;
+  uint32_t threads = 1;  // that should find work in every step
+  bool fuse =
+      true;  // false keeps every op's output in a buffer and a step of its own, for --dump-ops; the bits are the same
+};
+
+Plan make_plan(const Graph& graph, const PackedWeights& weights, const PlanOptions& options);
 
 }  // namespace ingle::cpu

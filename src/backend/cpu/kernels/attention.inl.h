@@ -373,14 +373,25 @@ struct AttentionKernels {
   using F = typename Isa::F;
   static constexpr uint32_t kLanes = Isa::kLanes;
 
-  static void kv_store(const KvLayout& layout, std::byte* page, uint32_t slot, const float* k, const float* v) {
+  static void store_keys(const KvLayout& layout, std::byte* page, uint32_t slot, KvHeads heads, const float* k) {
     switch (layout.type) {
       case KvType::kF32:
-        return KvPages<Isa, KvType::kF32>::store(layout, page, slot, k, v);
+        return KvPages<Isa, KvType::kF32>::store_keys(layout, page, slot, heads, k);
       case KvType::kF16:
-        return KvPages<Isa, KvType::kF16>::store(layout, page, slot, k, v);
+        return KvPages<Isa, KvType::kF16>::store_keys(layout, page, slot, heads, k);
       case KvType::kQ8_0:
-        return KvPages<Isa, KvType::kQ8_0>::store(layout, page, slot, k, v);
+        return KvPages<Isa, KvType::kQ8_0>::store_keys(layout, page, slot, heads, k);
+    }
+  }
+
+  static void store_values(const KvLayout& layout, std::byte* page, uint32_t slot, KvHeads heads, const float* v) {
+    switch (layout.type) {
+      case KvType::kF32:
+        return KvPages<Isa, KvType::kF32>::store_values(layout, page, slot, heads, v);
+      case KvType::kF16:
+        return KvPages<Isa, KvType::kF16>::store_values(layout, page, slot, heads, v);
+      case KvType::kQ8_0:
+        return KvPages<Isa, KvType::kQ8_0>::store_values(layout, page, slot, heads, v);
     }
   }
 

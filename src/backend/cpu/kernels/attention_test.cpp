@@ -33,7 +33,12 @@ class Pages {
     }
   }
   void store(const KernelTable& table, uint32_t position, const float* k, const float* v) {
-    table.kv_store(layout_, pages_[position / kPageTokens].get(), position % kPageTokens, k, v);
+    std::byte* page = pages_[position / kPageTokens].get();
+    table.store_keys(layout_, page, position % kPageTokens, {0, layout_.kv_heads}, k);
+    // Head by head gives the same page.
+    for (uint32_t h = 0; h < layout_.kv_heads; h++) {
+      table.store_values(layout_, page, position % kPageTokens, {h, 1}, v + size_t{h} * layout_.head_dim);
+    }
   }
   // The pages of positions [from, to); null elsewhere.
   std::vector<const std::byte*> pointers(uint32_t from, uint32_t to) const {

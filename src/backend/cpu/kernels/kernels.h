@@ -38,6 +38,11 @@ struct KvLayout {
   size_t page_bytes() const { return 2 * size_t{kv_heads} * head_bytes(); }
 };
 
+// A run of a layer's KV heads.
+struct KvHeads {
+  uint32_t first = 0, count = 0;
+};
+
 // Queries of one sequence that share the pages of one KV head: `queries` rows q[i] of head_dim floats.
 struct AttentionTile {
   KvLayout layout;
@@ -110,8 +115,9 @@ struct KernelTable {
   bool (*all_finite)(const float* x, uint32_t n);
 
   // ---- KV memory and attention.
-  // Writes one token's keys and values (k, v [kv_heads][head_dim]) into its slot (0..31) of a page.
-  void (*kv_store)(const KvLayout& layout, std::byte* page, uint32_t slot, const float* k, const float* v);
+  // Write one token's keys or values of some heads (k, v [heads.count][head_dim]) into its slot (0..31) of a page.
+  void (*store_keys)(const KvLayout& layout, std::byte* page, uint32_t slot, KvHeads heads, const float* k);
+  void (*store_values)(const KvLayout& layout, std::byte* page, uint32_t slot, KvHeads heads, const float* v);
   // The partials of piece `piece` (keys [256 piece, 256 piece + 256) that each query sees), one per query.
   // scratch: kAttentionScratchBytes of this thread, 64-byte aligned.
   void (*attention_piece)(const AttentionTile& tile, uint32_t piece, AttentionPartial* partials, void* scratch);

@@ -101,19 +101,26 @@ struct KvPages {
     return size_t{layout.head_dim} * kPageTokens * sizeof(Element);
   }
 
-  static void store(const KvLayout& layout, std::byte* page, uint32_t slot, const float* k, const float* v) {
+  static void store_keys(const KvLayout& layout, std::byte* page, uint32_t slot, KvHeads heads, const float* k) {
     const uint32_t head_dim = layout.head_dim, chunks = kScaled ? layout.chunks() : 0;
     Element row[kMaxHeadDim];
     uint16_t row_scales[kMaxScaleChunks];
-    for (uint32_t h = 0; h < layout.kv_heads; h++) {
-      std::byte* keys = page + keys_offset(layout, h);
+    for (uint32_t h = 0; h < heads.count; h++) {
+      std::byte* keys = page + keys_offset(layout, heads.first + h);
       Elements::encode(k + size_t{h} * head_dim, head_dim, row, row_scales);
       Element* column = reinterpret_cast<Element*>(keys) + slot;
       for (uint32_t d = 0; d < head_dim; d++) column[size_t{d} * kPageTokens] = row[d];
       uint16_t* key_scales = reinterpret_cast<uint16_t*>(keys + scales_offset(layout)) + slot;
       for (uint32_t c = 0; c < chunks; c++) key_scales[c * kPageTokens] = row_scales[c];
+    }
+  }
 
-      std::byte* values = page + values_offset(layout, h);
+  static void store_values(const KvLayout& layout, std::byte* page, uint32_t slot, KvHeads heads, const float* v) {
+    const uint32_t head_dim = layout.head_dim, chunks = kScaled ? layout.chunks() : 0;
+    Element row[kMaxHeadDim];
+    uint16_t row_scales[kMaxScaleChunks];
+    for (uint32_t h = 0; h < heads.count; h++) {
+      std::byte* values = page + values_offset(layout, heads.first + h);
       Elements::encode(v + size_t{h} * head_dim, head_dim, row, row_scales);
       std::memcpy(values + size_t{slot} * head_dim * sizeof(Element), row, head_dim * sizeof(Element));
       std::memcpy(values + scales_offset(layout) + size_t{slot} * chunks * sizeof(uint16_t), row_scales,

@@ -28,7 +28,8 @@ consteval KernelTable make_table(std::string_view name) {
           .exp_sum = Rows::exp_sum,
           .max = Rows::max,
           .all_finite = Rows::all_finite,
-          .kv_store = Heads::kv_store,
+          .store_keys = Heads::store_keys,
+          .store_values = Heads::store_values,
           .attention_piece = Heads::attention_piece,
           .attention_merge = Heads::attention_merge,
           .attention_finish = Heads::attention_finish};
