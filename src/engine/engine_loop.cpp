@@ -42,7 +42,7 @@ double milliseconds(std::chrono::steady_clock::duration duration) {
 
 EngineLoop::Active::Active(const Tokenizer& tokenizer, Request given)
     : request(std::move(given)),
-      detokenizer(tokenizer, {.at_start = !request.continues_text}),
+      detokenizer(tokenizer, {.at_start = !request.continues_text}, request.shown_control),
       stops(request.stop),
       mailbox(std::make_shared<Mailbox>(std::move(request.on_event))) {
   sequence.tokens = std::move(request.prompt);

@@ -42,7 +42,8 @@ struct Request {
   bool ignore_eos = false;
   std::vector<std::string> stop;
   bool continues_text = false;  // the answer's text goes on the prompt's last words: a space between them is kept
-  uint32_t choice = 0;          // which of several answers to one prompt this is
+  std::vector<TokenId> shown_control;  // control tokens whose text belongs to the answer's: marks of tool calls
+  uint32_t choice = 0;                 // which of several answers to one prompt this is
   bool use_prefix_cache = true;
   uint64_t cache_owner = 0;   // prefixes are found by requests of the same owner alone
   uint32_t top_logprobs = 0;  // alternatives reported per token, besides the token's own

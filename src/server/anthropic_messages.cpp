@@ -5,6 +5,7 @@
 #include "server/anthropic_request.h"
 #include "server/chat_continuation.h"
 #include "server/chat_messages.h"
+#include "server/chat_tools.h"
 #include "server/digest.h"
 #include "server/openai_common.h"
 
@@ -154,6 +155,7 @@ std::optional<ApiError> read_asked(ApiCall& call, bool needs_max_tokens, Asked& 
   read_generation_fields(fields, out.generation);
   ChatInput input;
   read_chat_input(fields, input);
+  refuse_tools(fields);
   if (!fields.error()) read_continuation(fields, input);
   if (fields.error()) return fields.error();
   out.generation.request.continues_text = input.continue_final_message;

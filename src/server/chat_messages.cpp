@@ -50,21 +50,14 @@ std::optional<std::string> content_text(RequestFields& fields, const std::string
   return out;
 }
 
-Value with(const Value& dict, std::string_view key, Value value) {
-  Entries entries = dict.dict_object().entries;
-  entries.emplace_back(Value::string(std::string(key)), std::move(value));
-  return Value::dict(std::move(entries));
-}
-
 // A call whose function.arguments is an object, if the text is one.
 Value parsed_call(const Value& call) {
-  const Value* function = call.is_dict() ? call.dict_object().find("function") : nullptr;
-  const Value* arguments =
-      function != nullptr && function->is_dict() ? function->dict_object().find("arguments") : nullptr;
+  const Value& function = *find_member(call, "function");
+  const Value* arguments = find_member(function, "arguments");
   if (arguments == nullptr || !arguments->is_string()) return call;
   Result<Value> parsed = parse_json(arguments->text());
   if (!parsed.ok() || !parsed->is_dict()) return call;
-  return with(call, "function", with(*function, "arguments", std::move(parsed).value()));
+  return with_member(call, "function", with_member(function, "arguments", std::move(parsed).value()));
 }
 
 std::optional<Value> tool_calls(RequestFields& fields, const std::string& where, const Value& calls) {
@@ -74,8 +67,10 @@ std::optional<Value> tool_calls(RequestFields& fields, const std::string& where,
   }
   Items items;
   for (const Value& call : calls.items()) {
-    if (!call.is_dict()) {
-      fields.refuse(where, "must be an array of objects");
+    const Value* function = find_member(call, "function");
+    const Value* name = function == nullptr ? nullptr : find_member(*function, "name");
+    if (name == nullptr || !name->is_string()) {
+      fields.refuse(where, "must be an array of calls, each with a function that has a name");
       return std::nullopt;
     }
     items.push_back(parsed_call(call));
@@ -83,35 +78,52 @@ std::optional<Value> tool_calls(RequestFields& fields, const std::string& where,
   return Value::list(std::move(items));
 }
 
+// Templates ask whether a member is there: clients send null for one that is not.
+Value without_nulls(const Value& message) {
+  Entries entries;
+  for (const auto& [key, value] : message.dict_object().entries) {
+    const bool nothing =
+        value.is_none() || (key.text() == "tool_calls" && value.is_sequence() && value.items().empty());
+    if (!nothing) entries.emplace_back(key, value);
+  }
+  return Value::dict(std::move(entries));
+}
+
 std::optional<Value> message(RequestFields& fields, const std::string& where, const Value& given) {
   if (!given.is_dict()) {
     fields.refuse(where, "must be an object");
     return std::nullopt;
   }
-  const Value* role = given.dict_object().find("role");
+  const Value* role = find_member(given, "role");
   if (role == nullptr || !role->is_string() || std::find(kRoles.begin(), kRoles.end(), role->text()) == kRoles.end()) {
     fields.refuse(where + ".role", "must be system, developer, user, assistant or tool");
     return std::nullopt;
   }
-  const bool assistant = role->text() == "assistant";
-  const Value* content = given.dict_object().find("content");
-  const Value* calls = given.dict_object().find("tool_calls");
-  Value out = given;
-  if (role->text() == "developer") out = with(out, "role", Value::string("system"));
-  if (content != nullptr && !content->is_none()) {
+  Value out = without_nulls(given);
+  if (role->text() == "developer") out = with_member(out, "role", Value::string("system"));
+  if (const Value* content = find_member(given, "content")) {
     std::optional<std::string> text = content_text(fields, where + ".content", *content);
     if (!text) return std::nullopt;
-    out = with(out, "content", Value::string(std::move(*text)));
-  } else if (assistant) {
-    out = with(out, "content", Value::string(""));
+    out = with_member(out, "content", Value::string(std::move(*text)));
+  } else if (role->text() == "assistant") {
+    out = with_member(out, "content", Value::string(""));
   } else {
     fields.refuse(where + ".content", "is missing");
     return std::nullopt;
   }
-  if (calls != nullptr && !calls->is_none()) {
+  // Some servers call the reasoning of earlier answers so.
+  const Value* other_name = find_member(given, "reasoning");
+  const Value* reasoning = find_member(given, "reasoning_content");
+  if (reasoning == nullptr && other_name != nullptr && other_name->is_string()) {
+    out = with_member(out, "reasoning_content", *other_name);
+  } else if (reasoning != nullptr && !reasoning->is_string()) {
+    fields.refuse(where + ".reasoning_content", "must be a string");
+    return std::nullopt;
+  }
+  if (const Value* calls = find_member(out, "tool_calls")) {
     std::optional<Value> parsed = tool_calls(fields, where + ".tool_calls", *calls);
     if (!parsed) return std::nullopt;
-    out = with(out, "tool_calls", std::move(*parsed));
+    out = with_member(out, "tool_calls", std::move(*parsed));
   }
   return out;
 }
@@ -130,21 +142,6 @@ void read_messages(RequestFields& fields, ChatInput& out) {
   out.messages = Value::list(std::move(items));
 }
 
-// An answer without the tool calls that were asked for would not be what was asked for.
-void refuse_tools(RequestFields& fields) {
-  const Value* tools = fields.find("tools");
-  const Value* choice = fields.find("tool_choice");
-  for (const char* name : {"functions", "function_call"}) {
-    if (fields.has(name)) return fields.refuse(name, "is not supported: this server gives no tool calls");
-  }
-  if (tools != nullptr && !(tools->is_sequence() && tools->items().empty())) {
-    return fields.refuse("tools", "are not supported: this server gives no tool calls");
-  }
-  if (choice != nullptr && !(choice->is_string() && (choice->text() == "auto" || choice->text() == "none"))) {
-    fields.refuse("tool_choice", "asks for tool calls, which are not supported");
-  }
-}
-
 // Names that the template gets from us, and that a request may not take the place of.
 bool is_ours(const std::string& name) {
   return name == "messages" || name == "tools" || name == "documents" || name == "add_generation_prompt";
@@ -154,7 +151,6 @@ bool is_ours(const std::string& name) {
 
 void read_chat_input(RequestFields& fields, ChatInput& out) {
   read_messages(fields, out);
-  refuse_tools(fields);
   const Value* more = fields.object("chat_template_kwargs");
   if (more == nullptr) return;
   for (const auto& [name, value] : more->dict_object().entries) {

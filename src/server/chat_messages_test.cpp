@@ -65,24 +65,23 @@ TEST(ChatMessages, NameWhatIsWrong) {
             "error: messages[0].content[0]");
   EXPECT_EQ(messages(R"({"role":"assistant","tool_calls":{}})"), "error: messages[0].tool_calls");
   EXPECT_EQ(messages(R"({"role":"assistant","tool_calls":[1]})"), "error: messages[0].tool_calls");
+  EXPECT_EQ(messages(R"({"role":"assistant","tool_calls":[{"function":{}}]})"), "error: messages[0].tool_calls");
 }
 
-TEST(ChatMessages, ToolsAreRefusedNeverLeftOut) {
-  const std::string start = R"({"messages":[{"role":"user","content":"x"}])";
-  for (const char* none : {"", R"(,"tools":[])", R"(,"tools":null)", R"(,"tools":[],"tool_choice":"auto")",
-                           R"(,"tool_choice":"none")", R"(,"tool_choice":null)"}) {
-    EXPECT_EQ(read(start + none + "}").find("error"), std::string::npos) << none;
-  }
-  const std::string tool = R"({"type":"function","function":{"name":"f"}})";
-  for (const std::string& tools : {"[" + tool + "]", tool, std::string("[1]"), std::string("\"auto\"")}) {
-    EXPECT_EQ(read(start + ",\"tools\":" + tools + "}"), "error: tools") << tools;
-    EXPECT_EQ(read(start + ",\"tool_choice\":\"none\",\"tools\":" + tools + "}"), "error: tools") << tools;
-  }
-  for (const std::string& choice : {std::string("\"required\""), tool, std::string("1")}) {
-    EXPECT_EQ(read(start + ",\"tool_choice\":" + choice + "}"), "error: tool_choice") << choice;
-  }
-  EXPECT_EQ(read(start + R"(,"functions":[]})"), "error: functions");
-  EXPECT_EQ(read(start + R"(,"function_call":"auto"})"), "error: function_call");
+TEST(ChatMessages, NullIsTheSameAsAbsent) {
+  EXPECT_EQ(messages(R"({"role":"assistant","content":"x","tool_calls":null,"audio":null,"refusal":null})"),
+            R"([{"role": "assistant", "content": "x"}])");
+  EXPECT_EQ(messages(R"({"role":"assistant","content":"x","tool_calls":[]})"),
+            R"([{"role": "assistant", "content": "x"}])");
+}
+
+TEST(ChatMessages, ReasoningOfEarlierAnswers) {
+  EXPECT_EQ(messages(R"({"role":"assistant","content":"x","reasoning_content":"y"})"),
+            R"([{"role": "assistant", "content": "x", "reasoning_content": "y"}])");
+  EXPECT_NE(messages(R"({"role":"assistant","content":"x","reasoning":"y"})").find(R"("reasoning_content": "y")"),
+            std::string::npos);
+  EXPECT_EQ(messages(R"({"role":"assistant","content":"x","reasoning_content":3})"),
+            "error: messages[0].reasoning_content");
 }
 
 TEST(ChatMessages, VariablesOfTheTemplate) {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "server/chat_messages.h"
+#include "server/chat_tools.h"
 #include "server/ollama.h"
 #include "server/ollama_common.h"
 #include "server/ollama_request.h"
@@ -210,6 +211,7 @@ Reply ollama_chat(ApiCall& call) {
   RequestFields chat(body);
   ChatInput input;
   read_chat_input(chat, input);
+  refuse_tools(chat);
   if (chat.error()) return *chat.error();
   if (!call.model->chat) return invalid_field("model", "the model has no chat template (use /api/generate)");
   Result<std::vector<TokenId>> prompt = call.model->chat->tokens(std::move(input));

@@ -1,7 +1,9 @@
 #include <utility>
 
+#include "server/chat_answer.h"
 #include "server/chat_continuation.h"
 #include "server/chat_messages.h"
+#include "server/digest.h"
 #include "server/openai.h"
 #include "server/openai_common.h"
 #include "server/token_scores.h"
@@ -21,10 +23,24 @@ json::object logprob_object(const Tokenizer& tokenizer, TokenId id, float logpro
   return out;
 }
 
-class ChatWriter final : public AnswerWriter {
+json::object call_object(const std::string& name, const std::string& arguments) {
+  json::object out;
+  out["id"] = "call_" + random_id();
+  out["type"] = "function";
+  out["function"] = json::object{{"name", name}, {"arguments", arguments}};
+  return out;
+}
+
+json::value chat_finish(FinishReason finish, bool calls_tools) {
+  return finish == FinishReason::kStop && calls_tools ? json::value("tool_calls") : finish_value(finish);
+}
+
+class ChatWriter final : public ChatAnswerWriter {
  public:
-  ChatWriter(std::shared_ptr<ServedModel> model, const GenerationFields& fields, std::vector<TokenId> prompt)
-      : model_(std::move(model)),
+  ChatWriter(std::shared_ptr<ServedModel> model, const GenerationFields& fields, std::vector<TokenId> prompt,
+             std::shared_ptr<const AnswerParserOptions> options)
+      : ChatAnswerWriter(std::move(options)),
+        model_(std::move(model)),
         tokenizer_(model_->engine->tokenizer()),
         head_(*model_, "chatcmpl-"),
         logprobs_(fields.request.logprobs),
@@ -38,18 +54,8 @@ class ChatWriter final : public AnswerWriter {
   std::string begin(uint32_t choices) override {
     std::string out;
     for (uint32_t choice = 0; choice < choices; choice++) {
-      out += chunk(choice, {{"role", "assistant"}, {"content", ""}}, nullptr, FinishReason::kNone);
+      out += chunk(choice, {{"role", "assistant"}, {"content", ""}}, nullptr, nullptr);
     }
-    return out;
-  }
-
-  std::string news(uint32_t choice, const TokenEvent& event) override {
-    std::string out;
-    const bool has_logprobs = logprobs_ && said_tokens(tokenizer_, event) > 0;
-    if (!event.text.empty() || has_logprobs) {
-      out += chunk(choice, {{"content", event.text}}, logprobs(event), FinishReason::kNone);
-    }
-    if (event.finish != FinishReason::kNone) out += chunk(choice, {}, nullptr, event.finish);
     return out;
   }
 
@@ -57,29 +63,70 @@ class ChatWriter final : public AnswerWriter {
 
   std::string failure(const ApiError& error) override { return sse_failure(error); }
 
-  std::string whole(const std::vector<TokenEvent>& answers, const Usage& usage) override {
+ private:
+  std::string chat_news(const ChatNews& news) override {
+    std::string out;
+    json::value scores = logprobs(news.event);
+    bool has_scores = logprobs_ && said_tokens(tokenizer_, news.event) > 0;
+    for (const AnswerDelta& delta : news.deltas) {
+      if (delta.kind == AnswerDelta::Kind::kCallEnd) continue;
+      out += chunk(news.choice, delta_object(delta), std::exchange(scores, nullptr), nullptr);
+      has_scores = false;
+    }
+    if (has_scores) out += chunk(news.choice, {{"content", ""}}, std::move(scores), nullptr);
+    if (news.event.finish != FinishReason::kNone) {
+      out += chunk(news.choice, {}, nullptr, chat_finish(news.event.finish, news.calls_tools));
+    }
+    return out;
+  }
+
+  std::string chat_whole(const std::vector<ChatChoice>& answers, const Usage& usage) override {
     json::array choices;
     for (size_t i = 0; i < answers.size(); i++) {
+      const auto& [event, answer] = answers[i];
       json::object choice;
       choice["index"] = i;
-      choice["message"] = json::object{{"role", "assistant"}, {"content", answers[i].text}, {"refusal", nullptr}};
-      choice["logprobs"] = logprobs(answers[i]);
-      choice["finish_reason"] = finish_value(answers[i].finish);
+      choice["message"] = message(answer);
+      choice["logprobs"] = logprobs(event);
+      choice["finish_reason"] = chat_finish(event.finish, !answer.calls.empty());
       choices.push_back(std::move(choice));
     }
     std::string out = head_.whole("chat.completion", std::move(choices), usage);
     if (!prompt_logprobs_) return out;
     return with_field(std::move(out), "prompt_logprobs",
-                      prompt_logprobs_text(tokenizer_, prompt_, answers[0].prompt_scores, *prompt_logprobs_));
+                      prompt_logprobs_text(tokenizer_, prompt_, answers[0].event.prompt_scores, *prompt_logprobs_));
   }
 
- private:
-  std::string chunk(uint32_t choice, json::object delta, json::value logprobs, FinishReason finish) const {
+  static json::object message(const ParsedAnswer& answer) {
+    json::object out{{"role", "assistant"}, {"content", answer.content}, {"refusal", nullptr}};
+    if (!answer.reasoning.empty()) out["reasoning_content"] = answer.reasoning;
+    if (answer.calls.empty()) return out;
+    if (answer.content.empty()) out["content"] = nullptr;
+    json::array calls;
+    for (const ParsedAnswer::Call& call : answer.calls) calls.push_back(call_object(call.name, call.arguments));
+    out["tool_calls"] = std::move(calls);
+    return out;
+  }
+
+  static json::object delta_object(const AnswerDelta& delta) {
+    if (delta.kind == AnswerDelta::Kind::kContent) return {{"content", delta.text}};
+    if (delta.kind == AnswerDelta::Kind::kReasoning) return {{"reasoning_content", delta.text}};
+    json::object call;
+    if (delta.kind == AnswerDelta::Kind::kCallBegin) {
+      call = call_object(delta.text, "");
+    } else {
+      call["function"] = json::object{{"arguments", delta.text}};
+    }
+    call["index"] = delta.call;
+    return {{"tool_calls", json::array{std::move(call)}}};
+  }
+
+  std::string chunk(uint32_t choice, json::object delta, json::value logprobs, json::value finish) const {
     json::object inner;
     inner["index"] = choice;
     inner["delta"] = std::move(delta);
     inner["logprobs"] = std::move(logprobs);
-    inner["finish_reason"] = finish_value(finish);
+    inner["finish_reason"] = std::move(finish);
     json::object out = head_.object("chat.completion.chunk");
     out["choices"] = json::array{std::move(inner)};
     if (include_usage_) out["usage"] = nullptr;
@@ -127,6 +174,16 @@ void refuse_unsupported(RequestFields& fields) {
   }
 }
 
+// An answer without the call that was asked for would not be what was asked for.
+void refuse_forced_calls(RequestFields& fields, const ChatTools& tools) {
+  for (const char* name : {"functions", "function_call"}) {
+    if (fields.has(name)) fields.refuse(name, "is not supported (use tools and tool_choice)");
+  }
+  if (tools.choice == ToolChoice::kRequired || tools.choice == ToolChoice::kNamed) {
+    fields.refuse("tool_choice", "may only be auto or none: calls can't be enforced");
+  }
+}
+
 }  // namespace
 
 Reply openai_chat(ApiCall& call) {
@@ -141,16 +198,22 @@ Reply openai_chat(ApiCall& call) {
   ChatInput input;
   read_chat_input(fields, input);
   if (!fields.error()) read_continuation(fields, input);
+  ChatTools tools;
+  read_tools(fields, tools);
+  refuse_forced_calls(fields, tools);
+  input.tools = tools.tools;
   if (fields.error()) return *fields.error();
   if (!model->chat) {
     return invalid_field("model", "the model has no chat template (use /v1/completions)");
   }
   generation.request.continues_text = input.continue_final_message;
-  Result<std::vector<TokenId>> prompt = model->chat->tokens(std::move(input));
+  Result<ChatPrompt::Rendered> prompt = model->chat->render(std::move(input));
   if (!prompt.ok()) return invalid_field("messages", prompt.error().to_string());
   truncate_prompt(generation.truncate, model->engine->tokenizer(), model->engine->info().context,
-                  generation.request.max_tokens, *prompt);
-  return start_answer(call, generation, {*prompt}, std::make_unique<ChatWriter>(model, generation, *prompt));
+                  generation.request.max_tokens, prompt->tokens);
+  auto options = plan_chat_answer(*model->chat, *prompt, tools, generation.request);
+  auto writer = std::make_unique<ChatWriter>(model, generation, prompt->tokens, std::move(options));
+  return start_answer(call, generation, {prompt->tokens}, std::move(writer));
 }
 
 }  // namespace ingle

@@ -47,10 +47,13 @@ std::vector<std::pair<std::string, jinja::Value>> template_tokens(const Tokenize
 
 Result<ChatPrompt> ChatPrompt::create(std::string_view template_source, const Tokenizer& tokenizer) {
   ASSIGN_OR_RETURN(ChatTemplate chat_template, ChatTemplate::parse(template_source));
-  return ChatPrompt(tokenizer, std::move(chat_template));
+  TemplateTools tools = TemplateTools::probe(chat_template, template_tokens(tokenizer));
+  AnswerSyntax syntax = find_answer_syntax(template_source, tokenizer);
+  return ChatPrompt(tokenizer, std::move(chat_template), std::move(syntax), std::move(tools));
 }
 
 Result<std::string> ChatPrompt::text(ChatInput input) const {
+  RETURN_IF_ERROR(tools_.prepare(input));
   for (auto& variable : template_tokens(*tokenizer_)) input.variables.push_back(std::move(variable));
   if (!input.continue_final_message) return template_.render(input);
   CHECK(!input.add_generation_prompt);
@@ -59,12 +62,19 @@ Result<std::string> ChatPrompt::text(ChatInput input) const {
   return up_to_mark(std::move(text));
 }
 
-Result<std::vector<TokenId>> ChatPrompt::tokens(ChatInput input) const {
+Result<ChatPrompt::Rendered> ChatPrompt::render(ChatInput input) const {
   ASSIGN_OR_RETURN(const std::string rendered, text(std::move(input)));
-  std::vector<TokenId> tokens = tokenizer_->encode(rendered, {.add_special = false});
-  const bool begun = !tokens.empty() && tokens.front() == tokenizer_->bos();
-  if (tokenizer_->adds_bos() && !begun) tokens.insert(tokens.begin(), tokenizer_->bos());
-  return tokens;
+  Rendered out;
+  out.tokens = tokenizer_->encode(rendered, {.add_special = false});
+  const bool begun = !out.tokens.empty() && out.tokens.front() == tokenizer_->bos();
+  if (tokenizer_->adds_bos() && !begun) out.tokens.insert(out.tokens.begin(), tokenizer_->bos());
+  out.in_reasoning = syntax_.opens_reasoning(rendered);
+  return out;
+}
+
+Result<std::vector<TokenId>> ChatPrompt::tokens(ChatInput input) const {
+  ASSIGN_OR_RETURN(Rendered rendered, render(std::move(input)));
+  return std::move(rendered.tokens);
 }
 
 }  // namespace ingle

@@ -1,5 +1,7 @@
 #include "text/detokenizer.h"
 
+#include <algorithm>
+
 #include "text/utf8.h"
 
 namespace ingle {
@@ -30,8 +32,11 @@ std::string Utf8Stream::finish() {
 }
 
 std::string Detokenizer::push(TokenId id) {
-  if (!tokenizer_.is_valid(id) || (tokenizer_.is_control(id) && !options_.keep_control)) return {};
-  const std::string bytes = tokenizer_.decode({&id, 1}, options_);
+  if (!tokenizer_.is_valid(id)) return {};
+  DecodeOptions options = options_;
+  options.keep_control |= std::find(shown_.begin(), shown_.end(), id) != shown_.end();
+  if (tokenizer_.is_control(id) && !options.keep_control) return {};
+  const std::string bytes = tokenizer_.decode({&id, 1}, options);
   options_.at_start = false;
   return stream_.push(bytes);
 }

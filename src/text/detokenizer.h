@@ -4,6 +4,8 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "text/tokenizer.h"
 
@@ -28,8 +30,9 @@ class Detokenizer {
  public:
   // `tokenizer` outlives the detokenizer. Generated text that goes on a prompt begins with at_start = false only if the
   // prompt's last words are to be joined with it; an answer begins anew.
-  explicit Detokenizer(const Tokenizer& tokenizer, DecodeOptions options = {})
-      : tokenizer_(tokenizer), options_(options) {}
+  // The control tokens `shown` are written out whatever the options say.
+  explicit Detokenizer(const Tokenizer& tokenizer, DecodeOptions options = {}, std::vector<TokenId> shown = {})
+      : tokenizer_(tokenizer), options_(options), shown_(std::move(shown)) {}
 
   // The text that this token completes; empty for a control token unless they are kept.
   std::string push(TokenId id);
@@ -38,6 +41,7 @@ class Detokenizer {
  private:
   const Tokenizer& tokenizer_;
   DecodeOptions options_;
+  std::vector<TokenId> shown_;
   Utf8Stream stream_;
 };
 

@@ -96,6 +96,9 @@ TEST(Detokenizer, DropsControlTokensUnlessAsked) {
   }
   EXPECT_EQ(plain_text, "a<tool>b");
   EXPECT_EQ(all_text, "a<|im_end|><tool>b");
+  const TokenId end = tokenizer->find_token("<|im_end|>");
+  EXPECT_EQ(Detokenizer(*tokenizer, {}, {end}).push(end), "<|im_end|>");
+  EXPECT_EQ(Detokenizer(*tokenizer, {}, {end + 1}).push(end), "");
 }
 
 TEST(Detokenizer, DropsThePrefixSpaceOnce) {

@@ -117,6 +117,17 @@ Result<Value> parse_json(std::string_view text) {
   }
 }
 
+const Value* find_member(const Value& value, std::string_view key) {
+  const Value* found = value.is_dict() ? value.dict_object().find(key) : nullptr;
+  return found == nullptr || found->is_none() ? nullptr : found;
+}
+
+Value with_member(const Value& object, std::string_view key, Value value) {
+  Entries entries = object.dict_object().entries;
+  entries.emplace_back(Value::string(std::string(key)), std::move(value));
+  return Value::dict(std::move(entries));
+}
+
 namespace jinja {
 
 namespace {

@@ -15,6 +15,11 @@ namespace ingle {
 // Errors: kInvalidData with the byte offset.
 Result<jinja::Value> parse_json(std::string_view text);
 
+// The member of an object; null if `value` is no object, or the member is not there or null.
+const jinja::Value* find_member(const jinja::Value& value, std::string_view key);
+// The object with one member more, or another value of it.
+jinja::Value with_member(const jinja::Value& object, std::string_view key, jinja::Value value);
+
 namespace jinja {
 
 struct JsonStyle {

@@ -57,6 +57,22 @@ class ApiTest(ServerTest):
                               "max_tokens": 8} for role in ("system", "developer"))
         self.assertEqual(content(self.ok(CHAT, system)), content(self.ok(CHAT, developer)))
 
+    def test_tools(self):
+        tool = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}}
+        prompt = lambda **fields: self.ok(CHAT, chat(**fields))["usage"]["prompt_tokens"]
+        plain = prompt()
+        self.assertGreater(prompt(tools=[tool]), plain + 20)
+        self.assertEqual(prompt(tools=[tool], tool_choice="none"), plain)
+        body = chat(tools=[tool], temperature=1.5, n=2, parallel_tool_calls=False)
+        self.assertEqual(self.answer(body, stream=True), self.answer(body, stream=False))
+        call = {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Oslo"}'}}
+        history = [{"role": "user", "content": "x"}, {"role": "assistant", "content": None, "tool_calls": [call]},
+                   {"role": "tool", "tool_call_id": "call_1", "content": "rain"}]
+        self.ok(CHAT, {"messages": history, "tools": [tool], "max_tokens": 4})
+        for fields, param in (({"tools": [1]}, "tools[0]"), ({"tools": [tool, tool]}, "tools"), ({"functions": []}, "functions"),
+                              ({"tools": [tool], "tool_choice": "required"}, "tool_choice"), ({"tool_choice": "any"}, "tool_choice")):
+            self.assertEqual(self.refused(400, CHAT, chat(**fields))["param"], param)
+
     def test_limits_of_the_answer(self):
         full = content(self.ok(CHAT, chat(temperature=0, ignore_eos=True)))[0]
         self.assertTrue(full)
@@ -147,7 +163,7 @@ class ApiTest(ServerTest):
             (chat(logit_bias={"99999999": 1}), "logit_bias"), (chat(stream="yes"), "stream"), (chat(model=7), "model"),
             (chat(stream_options={"include_usage": True}), "stream_options"), (chat(top_logprobs=1), "top_logprobs"),
             (chat(response_format={"type": "json_object"}), "response_format"), (chat(tools={}), "tools"), (chat(tools=[1]), "tools"),
-            (chat(tools=[{"type": "function", "function": {"name": "f", "parameters": {}}}]), "tools are not supported"),
+            (chat(tools=[{"type": "function", "function": {"name": "f", "parameters": []}}]), "tools[0].function.parameters"),
             (chat(tool_choice="required"), "tool_choice"), (chat(functions=[]), "functions"), (chat(n=1000), "n must"),
             (chat(response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": {}}}), "response_format"),
             ({"messages": "hi"}, "messages"), (chat(seed=2**63), "seed"), (chat(max_tokens=-1), "max_tokens"),

@@ -1,0 +1,71 @@
+#include "server/chat_answer.h"
+
+#include <gtest/gtest.h>
+
+namespace ingle {
+namespace {
+
+// Says deltas as letters.
+class Letters final : public ChatAnswerWriter {
+ public:
+  using ChatAnswerWriter::ChatAnswerWriter;
+  const char* stream_type() const override { return ""; }
+  std::string begin(uint32_t) override { return ""; }
+  std::string end(const Usage&) override { return ""; }
+  std::string failure(const ApiError&) override { return ""; }
+
+ private:
+  std::string chat_news(const ChatNews& news) override {
+    std::string out;
+    for (const AnswerDelta& delta : news.deltas) {
+      out += std::to_string(news.choice) + "rcba."[static_cast<int>(delta.kind)] + delta.text + "|";
+    }
+    return out + (news.calls_tools ? "calls" : "");
+  }
+  std::string chat_whole(const std::vector<ChatChoice>& choices, const Usage&) override {
+    std::string out;
+    for (const auto& [event, answer] : choices) {
+      out += "r" + answer.reasoning + " c" + answer.content;
+      for (const auto& call : answer.calls) out += " " + call.name + call.arguments;
+      out += event.finish == FinishReason::kStop ? ". " : "... ";
+    }
+    return out;
+  }
+};
+
+std::shared_ptr<const AnswerParserOptions> options() {
+  AnswerParserOptions out;
+  out.syntax.calls = CallFormat::kHermes;
+  out.syntax.reasoning_open = "<think>";
+  out.syntax.reasoning_close = "</think>";
+  out.tools = {{.name = "f", .text_parameters = {}}};
+  return std::make_shared<AnswerParserOptions>(out);
+}
+
+TokenEvent event(const std::string& text, FinishReason finish = FinishReason::kNone) {
+  TokenEvent out;
+  out.text = text;
+  out.finish = finish;
+  return out;
+}
+
+TEST(ChatAnswer, ChoicesAreReadEachByItself) {
+  Letters writer(options());
+  EXPECT_EQ(writer.news(1, event("<think>a")), "1ra|");
+  EXPECT_EQ(writer.news(0, event("<tool_")), "");
+  EXPECT_EQ(writer.news(1, event("</think>b <tool_")), "1cb|");
+  EXPECT_EQ(writer.news(0, event("call>{\"name\":\"f\"}")), "0bf|0a{}|0.|calls");
+  EXPECT_EQ(writer.news(1, event("", FinishReason::kLength)), "1c <tool_|");
+  EXPECT_EQ(writer.news(0, event("</tool_call>", FinishReason::kStop)), "calls");
+}
+
+TEST(ChatAnswer, WholeAnswers) {
+  Letters writer(options());
+  EXPECT_EQ(writer.whole({event("<think>a</think>b<tool_call>{\"name\":\"f\"}</tool_call>", FinishReason::kStop),
+                          event("<tool_call>{\"name\":\"f\"", FinishReason::kLength)},
+                         {}),
+            "ra cb f{}. r c<tool_call>{\"name\":\"f\"... ");
+}
+
+}  // namespace
+}  // namespace ingle
