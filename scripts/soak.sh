@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The long forms of the tests: fuzzing with coverage, random templates against jinja2, the same-bits product on the default
-# model, and the threaded tests over and over. Hours are welcome; half an hour finds what is easy to find.
+# The long forms of the tests: fuzzing with coverage, random templates against jinja2, the scheduler under many
+# loads, the same-bits product on the default model, and the threaded tests over and over. Hours are welcome; half an hour
+# finds what is easy to find.
 # Usage: scripts/soak.sh BUILD_DIR [MINUTES_PER_FUZZER]     (default: 10)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -12,6 +13,9 @@ scripts/bootstrap.sh ci
 echo "== Threaded tests, 50 times"
 ninja -C "$build" -j "$jobs"
 ctest --test-dir "$build" --output-on-failure --no-tests=error -R '^(base|engine|store)[.]' --repeat until-fail:50 -j "$jobs"
+
+echo "== The scheduler under 100,000 loads"
+INGLE_SIMULATION_SEEDS=100000 "$build/tests/load/scheduler_simulation_test"
 
 echo "== Random chat templates against jinja2"
 [ -x build/soak-venv/bin/python ] || python3 -m venv build/soak-venv

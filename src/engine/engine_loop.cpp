@@ -49,6 +49,8 @@ EngineLoop::Active::Active(const Tokenizer& tokenizer, Request given)
   sequence.prompt_tokens = sequence.length();
   sequence.all_prompt_logits = request.on_prompt_logits != nullptr || request.prompt_logprobs;
   sequence.cache_owner = request.cache_owner;
+  sequence.user = request.user;
+  sequence.priority = request.priority;
   sequence.use_prefix_cache = request.use_prefix_cache && !sequence.all_prompt_logits;
 }
 
@@ -93,6 +95,10 @@ Status EngineLoop::validate(const Request& request) const {
   }
   if (request.max_tokens > 0 && request.min_tokens > request.max_tokens) {
     return invalid(fmt::format("min_tokens is {}, more than max_tokens, {}", request.min_tokens, request.max_tokens));
+  }
+  if (request.priority < -kMostPriority || request.priority > kMostPriority) {
+    return invalid(fmt::format("priority is {}", request.priority),
+                   fmt::format("it must be from {} to {}", -kMostPriority, kMostPriority));
   }
   const uint32_t alternatives = std::max(request.top_logprobs, request.prompt_logprobs.value_or(0));
   if (alternatives > kMaxTopLogprobs) {

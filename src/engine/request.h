@@ -34,6 +34,8 @@ struct SamplingParams {
   Status validate() const;
 };
 
+inline constexpr int32_t kMostPriority = 1000;  // in either direction
+
 struct Request {
   std::vector<TokenId> prompt;
   SamplingParams sampling;
@@ -45,7 +47,10 @@ struct Request {
   std::vector<TokenId> shown_control;  // control tokens whose text belongs to the answer's: marks of tool calls
   uint32_t choice = 0;                 // which of several answers to one prompt this is
   bool use_prefix_cache = true;
-  uint64_t cache_owner = 0;   // prefixes are found by requests of the same owner alone
+  uint64_t cache_owner = 0;  // prefixes are found by requests of the same owner alone
+  // The machine's time is divided evenly between owners, and between users where they have the same owner.
+  uint64_t user = 0;
+  int32_t priority = 0;       // whoever has less goes first; -kMostPriority to kMostPriority
   uint32_t top_logprobs = 0;  // alternatives reported per token, besides the token's own
   bool logprobs = false;
   // If set, how likely the prompt's own tokens are, with so many alternatives each. Such a request goes round the

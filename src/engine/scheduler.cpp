@@ -1,6 +1,7 @@
 #include "engine/scheduler.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/check.h"
 #include "kv/window.h"
@@ -14,6 +15,23 @@ void insert_by_arrival(std::vector<Sequence*>& list, Sequence* sequence) {
   list.insert(std::lower_bound(list.begin(), list.end(), sequence, earlier), sequence);
 }
 
+// Who is admitted first and preempted last.
+bool goes_before(const Sequence* a, const Sequence* b) {
+  if (a->overdue() || b->overdue()) return a->overdue() && (!b->overdue() || earlier(a, b));
+  if (a->priority != b->priority) return a->priority < b->priority;
+  if (a->account->served != b->account->served) return a->account->served < b->account->served;
+  return earlier(a, b);
+}
+
+// Whose prompt has the first slice of a step: turns go round between owners, and among an owner's sequences.
+bool has_turn_before(const Sequence* a, const Sequence* b) {
+  if (a->overdue() || b->overdue()) return a->overdue() && (!b->overdue() || earlier(a, b));
+  if (a->priority != b->priority) return a->priority < b->priority;
+  if (a->account->last_turn != b->account->last_turn) return a->account->last_turn < b->account->last_turn;
+  if (a->account != b->account) return a->account->owner < b->account->owner;
+  return a->last_turn != b->last_turn ? a->last_turn < b->last_turn : earlier(a, b);
+}
+
 }  // namespace
 
 Scheduler::Scheduler(const SchedulerOptions& options) : options_(options), kv_(options.pages, options.windows) {
@@ -25,13 +43,17 @@ Scheduler::~Scheduler() = default;
 void Scheduler::add(Sequence* sequence) {
   CHECK(!sequence->tokens.empty() && sequence->tables.empty() && sequence->computed == 0);
   CHECK(pages_for(sequence->length()) <= options_.pages);
+  sequence->account = shares_.join({sequence->cache_owner, sequence->user});
+  shares_.wait(sequence->account);
   insert_by_arrival(waiting_, sequence);
 }
 
 void Scheduler::remove(Sequence* sequence) {
   release(sequence);
-  std::erase(waiting_, sequence);
   std::erase(running_, sequence);
+  if (std::erase(waiting_, sequence) > 0) shares_.end_wait(sequence->account);
+  shares_.leave(sequence->account);
+  sequence->account = nullptr;
 }
 
 // Gives the pages back, by way of the prefix cache where the request allows it.
@@ -47,18 +69,25 @@ void Scheduler::remember(Sequence* sequence, uint32_t tokens) {
   kv_.remember(std::span(sequence->tokens).first(tokens), sequence->tables, sequence->cache_owner);
 }
 
-void Scheduler::preempt_latest() {
-  Sequence* latest = running_.back();
-  running_.pop_back();
-  release(latest);
-  insert_by_arrival(waiting_, latest);
+void Scheduler::preempt(Sequence* sequence) {
+  std::erase(running_, sequence);
+  release(sequence);
+  insert_by_arrival(waiting_, sequence);
+  shares_.wait(sequence->account);
+  sequence->preempted++;
   preemptions_++;
 }
 
 void Scheduler::admit() {
-  while (!waiting_.empty() && running_.size() < options_.max_sequences && try_admit(waiting_.front())) {
-    insert_by_arrival(running_, waiting_.front());
-    waiting_.erase(waiting_.begin());
+  while (!waiting_.empty() && running_.size() < options_.max_sequences) {
+    const auto first = std::min_element(waiting_.begin(), waiting_.end(), goes_before);
+    Sequence* const sequence = *first;
+    if (!try_admit(sequence)) return;
+    // Between owners of one priority fairness sees to it that everybody's turn comes.
+    if (sequence->priority < waiting_.front()->priority) waiting_.front()->passed_over++;
+    waiting_.erase(first);
+    shares_.end_wait(sequence->account);
+    insert_by_arrival(running_, sequence);
   }
 }
 
@@ -71,9 +100,23 @@ bool Scheduler::try_admit(Sequence* sequence) {
   sequence->computed = kv_.begin(cacheable, sequence->tables, sequence->cache_owner);
   CHECK(kv_.cover(sequence->tables, sequence->length(), sequence->computed + 1));
   sequence->parting = known.known * kPageTokens;
-  if (!sequence->admitted) sequence->cached_tokens = sequence->computed;
+  sequence->last_turn = shares_.newcomers_turn();
+  shares_.admit(*sequence->account);
+  if (!sequence->admitted) {
+    sequence->cached_tokens = sequence->computed;
+    // At once, lest an owner gets many places before it is charged for the first.
+    shares_.charge(sequence->account, sequence->prompt_tokens - sequence->computed, 0);
+    sequence->charged = sequence->prompt_tokens;
+  }
   sequence->admitted = true;
   return true;
+}
+
+// For what was generated; what is computed once more after a preemption is not counted again.
+void Scheduler::charge(Sequence* sequence) {
+  if (sequence->computed <= sequence->charged) return;
+  shares_.charge(sequence->account, 0, sequence->computed - sequence->charged);
+  sequence->charged = sequence->computed;
 }
 
 // Whether the newcomer would not soon cost one that runs its place.
@@ -91,30 +134,44 @@ bool Scheduler::has_room(const Sequence& newcomer, const PrefixCache::Peek& know
   return true;
 }
 
-// Sees to it that every running sequence has the pages of its next token, the earliest first.
+std::vector<Sequence*> Scheduler::in_order() const {
+  std::vector<Sequence*> order = running_;
+  std::sort(order.begin(), order.end(), goes_before);
+  return order;
+}
+
+// Sees to it that every running sequence has the pages of its next token, in order.
 void Scheduler::grow_running() {
-  for (size_t i = 0; i < running_.size(); i++) {
-    Sequence* sequence = running_[i];
-    while (i < running_.size() && !kv_.cover(sequence->tables, sequence->length(), sequence->computed + 1)) {
-      preempt_latest();  // perhaps this one
+  std::vector<Sequence*> order = in_order();
+  for (size_t i = 0; i < order.size(); i++) {
+    Sequence* sequence = order[i];
+    while (i < order.size() && !kv_.cover(sequence->tables, sequence->length(), sequence->computed + 1)) {
+      preempt(order.back());  // perhaps this one
+      order.pop_back();
     }
   }
 }
 
-// tokens[i] of running_[i] in this step: whole slices, beginning after the sequence that had the last one.
+// tokens[i] of running_[i] in this step: whole slices, as the turns are.
 void Scheduler::plan_prefill(uint32_t budget, std::vector<uint32_t>& tokens) {
-  const size_t count = running_.size();
-  const size_t first = std::upper_bound(running_.begin(), running_.end(), last_prefilled_,
-                                        [](uint64_t arrival, const Sequence* s) { return arrival < s->arrival; }) -
-                       running_.begin();
-  for (size_t k = 0; k < count && budget > 0; k++) {
-    const size_t i = (first + k) % count;
-    if (running_[i]->pending() == 1) continue;
-    const uint32_t computed = running_[i]->computed;
-    tokens[i] = kv_.stretch(running_[i]->tables, computed + std::min(running_[i]->pending(), budget)) - computed;
-    budget -= tokens[i];
-    last_prefilled_ = running_[i]->arrival;
+  std::vector<Sequence*> prompts;
+  std::copy_if(running_.begin(), running_.end(), std::back_inserter(prompts),
+               [](const Sequence* sequence) { return sequence->pending() > 1; });
+  Sequence* const earliest = prompts.empty() ? nullptr : prompts.front();
+  int32_t most_urgent = kMostPriority;
+  for (; budget > 0 && !prompts.empty();) {
+    const auto first = std::min_element(prompts.begin(), prompts.end(), has_turn_before);
+    Sequence* const sequence = *first;
+    prompts.erase(first);
+    const uint32_t computed = sequence->computed;
+    const uint32_t slice = kv_.stretch(sequence->tables, computed + std::min(sequence->pending(), budget)) - computed;
+    tokens[std::lower_bound(running_.begin(), running_.end(), sequence, earlier) - running_.begin()] = slice;
+    budget -= slice;
+    sequence->last_turn = sequence->account->last_turn = shares_.next_turn();
+    most_urgent = std::min(most_urgent, sequence->priority);
   }
+  const bool had_none = !prompts.empty() && prompts.front() == earliest;
+  if (had_none && most_urgent < earliest->priority) earliest->passed_over++;
 }
 
 const Step& Scheduler::next(const StepPacer& pacer) {
@@ -181,6 +238,7 @@ void Scheduler::commit() {
       sequence->logits_delivered =
           std::max(sequence->logits_delivered, std::min(sequence->computed, sequence->prompt_tokens));
     }
+    charge(sequence);
     remember_step(sequence, begin);
     kv_.move_on(sequence->tables, sequence->computed);
   }

@@ -1,10 +1,12 @@
 // Who computes what in the next step. Touches no tensor. Owned by the engine, loop thread only.
 // A step holds the next token of every decoding sequence and up to prefill_chunk tokens of the prompts, in turn, fewer
-// where the pacer says so. A
-// sequence gets the pages of all its known tokens when it is admitted and one more whenever it outgrows them, but in
-// layers with a sliding window only those that the next step needs; when there are none left, the latest arrival goes
-// back to waiting and is computed again later: the answer's bits don't change. Always: whoever waits is admitted in
-// order of arrival; the earliest sequence always moves on, so all of them finish.
+// where the pacer says so. A sequence gets the pages of all its known tokens when it is admitted and one more whenever
+// it outgrows them, but in layers with a sliding window only those that the next step needs; when there are none left,
+// the last in order goes back to waiting and is computed again later: the answer's bits don't change. The order is that
+// of priority, then the owner who has had least lately (fair_share.h), then arrival; it decides who is admitted and who
+// is preempted. Prompts that are computed take turns, between owners of equal priority and then between an owner's
+// sequences. Always: who is overdue (sequence.h) goes before all others, in order of arrival, so that all of them
+// finish.
 #pragma once
 
 #include <cstdint>
@@ -74,7 +76,9 @@ class Scheduler {
   bool try_admit(Sequence* sequence);
   bool has_room(const Sequence& newcomer, const PrefixCache::Peek& known) const;
   void grow_running();
-  void preempt_latest();
+  std::vector<Sequence*> in_order() const;
+  void preempt(Sequence* sequence);
+  void charge(Sequence* sequence);
   void release(Sequence* sequence);
   void remember(Sequence* sequence, uint32_t tokens);
   void remember_step(Sequence* sequence, uint32_t begin);
@@ -83,8 +87,8 @@ class Scheduler {
 
   const SchedulerOptions options_;
   KvMemory kv_;
-  std::vector<Sequence*> waiting_, running_;  // each in order of arrival
-  uint64_t last_prefilled_ = 0;               // arrival of the last sequence that had a slice: the next one is first
+  FairShare shares_;
+  std::vector<Sequence*> waiting_, running_;  // each by arrival
   uint64_t preemptions_ = 0;
   Step step_;
 };

@@ -8,6 +8,7 @@
 #include <random>
 #include <vector>
 
+#include "engine/page_audit_test.h"
 #include "engine/toy_backend_test.h"
 #include "kv/window.h"
 
@@ -49,6 +50,15 @@ class World {
     active.push_back({std::move(sequence), length, 0});
   }
 
+  // Of the last one submitted.
+  void set_turn(int32_t priority, uint64_t user) {
+    Sequence* sequence = active.back().sequence.get();
+    scheduler.remove(sequence);
+    sequence->priority = priority;
+    sequence->user = user;
+    scheduler.add(sequence);
+  }
+
   void cancel(size_t index) {
     scheduler.remove(active[index].sequence.get());
     active.erase(active.begin() + index);
@@ -76,6 +86,7 @@ class World {
           std::find_if(active.begin(), active.end(), [&](const Active& a) { return a.sequence.get() == row.sequence; });
       check_answer(*done);
       scheduler.remove(row.sequence);
+      finish_order.push_back(row.sequence->arrival);
       active.erase(done);
       finished++;
     }
@@ -121,30 +132,10 @@ class World {
     ASSERT_LE(step.sequences.size(), options_.max_sequences);
   }
 
-  // Every page's references are those of the sequences' tables and the cache; the free ones have none.
   void check_pages() {
-    for (uint32_t g = 0; g < scheduler.kv().groups(); g++) {
-      const PagePool& pool = scheduler.kv().pool(g);
-      std::vector<uint32_t> references(pool.size());
-      for (const Active& a : active) {
-        if (a.sequence->tables.empty()) continue;
-        const PageTable& table = a.sequence->tables[g];
-        for (uint32_t j = 0; j < table.first; j++) ASSERT_EQ(table.pages[j], kNoPage);
-        for (uint32_t j = table.first; j < table.pages.size(); j++) references[table.pages[j]]++;
-      }
-      uint32_t free = 0, cached = 0;
-      for (PageId page = 0; page < pool.size(); page++) {
-        const bool in_cache = pool.cached(page);
-        ASSERT_EQ(pool.references(page), references[page] + in_cache);
-        free += pool.references(page) == 0;
-        cached += in_cache;
-      }
-      ASSERT_EQ(pool.free(), free);
-      if (g == 0) {
-        ASSERT_EQ(scheduler.kv().cache().size(), cached);
-      }
-    }
-    ASSERT_EQ(scheduler.waiting() + scheduler.running().size(), active.size());
+    std::vector<const Sequence*> sequences;
+    for (const Active& a : active) sequences.push_back(a.sequence.get());
+    ASSERT_EQ(audit_pages(scheduler, sequences), "");
   }
 
   // Between steps a sequence holds no more of a windowed group than it could need.
@@ -164,6 +155,7 @@ class World {
  public:
   Scheduler scheduler;
   std::vector<Active> active;
+  std::vector<uint64_t> finish_order;  // arrivals
   uint32_t finished = 0;
 
  private:
@@ -350,6 +342,104 @@ TEST(Scheduler, WindowsThatRunOutPreemptTheLatest) {
   EXPECT_EQ(world.scheduler.kv().pool(1).free() + world.scheduler.kv().pool(1).idle(), 7u);
 }
 
+using Order = std::vector<uint64_t>;
+
+TEST(Scheduler, UrgentRequestsGoFirst) {
+  World world({.pages = 64, .prefill_chunk = 64, .max_sequences = 1});
+  const int32_t priorities[] = {5, 0, -3, 0, 5, -3};
+  for (const int32_t priority : priorities) {
+    world.submit(Tokens(10, 1), 12);
+    world.set_turn(priority, 0);
+  }
+  while (world.step()) {
+  }
+  EXPECT_EQ(world.finish_order, (Order{3, 6, 2, 4, 1, 5}));
+}
+
+TEST(Scheduler, UsersHaveEqualShares) {
+  World world({.pages = 64, .prefill_chunk = 64, .max_sequences = 1, .prefix_cache = false});
+  for (uint64_t i = 0; i < 6; i++) {
+    world.submit(Tokens(20, 1), 22);
+    world.set_turn(0, 1);
+  }
+  ASSERT_TRUE(world.step());
+  for (uint64_t i = 0; i < 3; i++) {
+    world.submit(Tokens(20, 1), 22);
+    world.set_turn(0, 2);
+  }
+  while (world.step()) {
+  }
+  EXPECT_EQ(world.finish_order, (Order{1, 7, 2, 8, 3, 9, 4, 5, 6}));
+}
+
+TEST(Scheduler, PromptsTakeTurnsOwnerByOwner) {
+  World world({.pages = 64, .prefill_chunk = 32, .max_sequences = 4, .prefix_cache = false});
+  for (uint64_t i = 0; i < 3; i++) {
+    world.submit(Tokens(200, 1), 201);
+    world.set_turn(0, 1);
+  }
+  world.submit(Tokens(200, 1), 201);
+  world.set_turn(0, 2);
+  for (int i = 0; i < 6; i++) ASSERT_TRUE(world.step());
+  EXPECT_EQ(world.active[3].sequence->computed, 96u) << "half of the steps";
+  for (size_t i = 0; i < 3; i++) EXPECT_EQ(world.active[i].sequence->computed, 32u);
+}
+
+TEST(Scheduler, AnUrgentPromptIsComputedFirst) {
+  World world({.pages = 64, .prefill_chunk = 32, .max_sequences = 4, .prefix_cache = false});
+  world.submit(Tokens(200, 1), 201);
+  ASSERT_TRUE(world.step());
+  world.submit(Tokens(64, 1), 65);
+  world.set_turn(-1, 0);
+  ASSERT_TRUE(world.step());
+  ASSERT_TRUE(world.step());
+  EXPECT_EQ(world.finish_order, Order{2});
+  EXPECT_EQ(world.active[0].sequence->computed, 32u);
+}
+
+TEST(Scheduler, WhoIsLastInOrderWaitsWhenPagesRunOut) {
+  World world({.pages = 4, .prefill_chunk = 64, .max_sequences = 4, .prefix_cache = false});
+  world.submit(Tokens(32, 1), 100);
+  world.set_turn(1, 0);
+  world.submit(Tokens(31, 2), 100);
+  while (world.scheduler.preemptions() == 0) ASSERT_TRUE(world.step());
+  ASSERT_EQ(world.scheduler.running().size(), 1u);
+  EXPECT_EQ(world.scheduler.running()[0]->arrival, 2u);
+  while (world.step()) {
+  }
+  EXPECT_EQ(world.finish_order, (Order{2, 1}));
+}
+
+TEST(Scheduler, AStreamOfUrgentRequestsHoldsUpNobodyForEver) {
+  World world({.pages = 64, .prefill_chunk = 64, .max_sequences = 1, .prefix_cache = false});
+  world.submit(Tokens(10, 1), 12);
+  ASSERT_TRUE(world.step());
+  world.submit(Tokens(10, 1), 12);
+  world.set_turn(7, 0);
+  while (std::count(world.finish_order.begin(), world.finish_order.end(), 2u) == 0) {
+    ASSERT_LT(world.finished, 100u);
+    if (world.active.size() < 3) world.submit(Tokens(10, 1), 12);
+    ASSERT_TRUE(world.step());
+  }
+  EXPECT_EQ(world.finished, kMostPassedOver + 2);
+}
+
+// Urgent requests that grow keep taking the pages of one that is not.
+TEST(Scheduler, WhoWasPreemptedOftenIsPreemptedNoMore) {
+  World world({.pages = 10, .prefill_chunk = 1, .max_sequences = 2, .prefix_cache = false});
+  world.submit(Tokens(200, 1), 201);
+  world.set_turn(1, 0);
+  Sequence* const first = world.active[0].sequence.get();
+  uint32_t preempted = 0;
+  while (std::count(world.finish_order.begin(), world.finish_order.end(), 1u) == 0) {
+    ASSERT_LT(world.finished, 100u);
+    if (world.active.size() < 2) world.submit({2}, 110);
+    ASSERT_TRUE(world.step());
+    if (world.finish_order.empty() || world.finish_order.back() != 1) preempted = first->preempted;
+  }
+  EXPECT_EQ(preempted, kMostPreempted);
+}
+
 // Random arrivals and cancellations on pools that are too small for what is asked.
 class SchedulerProperty : public testing::TestWithParam<uint32_t> {};
 
@@ -378,6 +468,7 @@ TEST_P(SchedulerProperty, ConservesPagesAndFinishesEverybody) {
       const uint32_t length = used + 1 + random.below(capacity - used + 1);
       world.submit(std::move(prompt), std::min(length, used + 150), random.below(5) != 0, random.below(8) == 0);
       submitted++;
+      if (random.below(2) == 0) world.set_turn(static_cast<int32_t>(random.below(3)) - 1, random.below(3));
     }
     if (!world.active.empty() && random.below(20) == 0) {
       world.cancel(random.below(static_cast<uint32_t>(world.active.size())));

@@ -5,17 +5,23 @@
 #include <cstdint>
 #include <vector>
 
+#include "engine/fair_share.h"
 #include "engine/request.h"
 #include "kv/kv_types.h"
 
 namespace ingle {
+
+// A sequence that was passed over this often by more urgent ones while it had waited longest, or that was preempted so
+// often, goes before all others from then on.
+inline constexpr uint32_t kMostPassedOver = 32, kMostPreempted = 4;
 
 struct Sequence {
   uint64_t arrival = 0;         // unique, rising in the order of submission
   std::vector<TokenId> tokens;  // the prompt, then what was generated
   uint32_t prompt_tokens = 0;
   bool use_prefix_cache = true;
-  uint64_t cache_owner = 0;        // as Request has it
+  uint64_t cache_owner = 0, user = 0;  // as Request has them
+  int32_t priority = 0;
   bool all_prompt_logits = false;  // of every prompt position, once each, not only of the last
 
   // The scheduler's.
@@ -25,8 +31,13 @@ struct Sequence {
   bool admitted = false;          // ever
   uint32_t parting = 0;           // up to where the cache knew its tokens; beyond computed, their windows were gone
   std::vector<PageTable> tables;  // by layer group; none while it waits
+  FairShare::Account* account = nullptr;
+  uint32_t charged = 0;  // tokens that its owner was charged for, with those found in the prefix cache
+  uint32_t passed_over = 0, preempted = 0;
+  uint64_t last_turn = 0;  // when its prompt last had a slice of a step
 
   uint32_t length() const { return static_cast<uint32_t>(tokens.size()); }
+  bool overdue() const { return passed_over >= kMostPassedOver || preempted >= kMostPreempted; }
   uint32_t pending() const { return length() - computed; }  // tokens known but not computed; 1 while decoding
 };
 

@@ -103,6 +103,7 @@ std::optional<ApiError> Access::refuse_by_key(HttpRequest& request) const {
   request.account = known->account;
   request.cache_owner = static_cast<uint64_t>(known - keys_.data());
   request.may_manage = known->manages;
+  request.has_key = true;
   return std::nullopt;
 }
 

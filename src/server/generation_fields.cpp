@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <cstring>
 #include <limits>
 
 #include "server/digest.h"
@@ -93,6 +94,16 @@ void read_prompt_logprobs(RequestFields& fields, GenerationFields& out) {
   if (out.stream) fields.refuse("prompt_logprobs", "are not in streams (leave stream out)");
 }
 
+// OpenAI's "user" names whom the request is for. What is no text is ignored, as other servers do.
+uint64_t user_of(const RequestFields& fields) {
+  const Value* value = fields.find("user");
+  if (value == nullptr || !value->is_string() || value->text().empty()) return 0;
+  const Sha256 digest = sha256(value->text());
+  uint64_t user = 0;
+  std::memcpy(&user, digest.data(), sizeof user);
+  return user;
+}
+
 // What a client may send to say that it does not ask for something.
 bool is_nothing(const Value& value) {
   return (value.is(Kind::kBool) && !value.as_bool()) || (value.is_sequence() && value.items().empty());
@@ -123,6 +134,8 @@ void read_generation_fields(RequestFields& fields, GenerationFields& out) {
   fields.read("max_tokens", request.max_tokens, out.may_be_empty ? 0 : 1, kMaxTokens);
   fields.read("min_tokens", request.min_tokens, 0, kMaxTokens);
   fields.read("ignore_eos", request.ignore_eos);
+  fields.read("priority", request.priority, -kMostPriority, kMostPriority);
+  request.user = user_of(fields);
   read_stop(fields, request.stop);
   fields.read("n", out.choices, 1, kMaxChoices);
   fields.read("stream", out.stream);

@@ -29,6 +29,7 @@ struct HttpRequest {
   std::shared_ptr<KeyAccount> account;  // null if the key has no limits
   uint64_t cache_owner = 0;             // as Request has it
   bool may_manage = false;              // copy and delete models
+  bool has_key = false;
 
   // The first header of this name, whatever its case; empty if there is none.
   std::string_view header(std::string_view name) const;

@@ -168,7 +168,7 @@ class ApiTest(ServerTest):
             (chat(response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": {}}}), "response_format"),
             ({"messages": "hi"}, "messages"), (chat(seed=2**63), "seed"), (chat(max_tokens=-1), "max_tokens"),
             (chat(stop={"a": 1}), "stop"), (chat(stop=["x" * 10**6]), "stop"), (chat(logit_bias={"-1": 1}), "logit_bias"),
-            (chat(chat_template_kwargs={"messages": []}), "chat_template_kwargs"), (chat(min_tokens=20), "min_tokens"),
+            (chat(chat_template_kwargs={"messages": []}), "chat_template_kwargs"), (chat(min_tokens=20), "min_tokens"), (chat(priority=1001), "priority"), (chat(priority=0.5), "priority"),
         ]
         for body, says in table:
             error = self.refused(400, CHAT, body, says)
@@ -183,6 +183,7 @@ class ApiTest(ServerTest):
 
     def test_unknown_fields_are_ignored_and_null_is_absent(self):
         plain = content(self.ok(CHAT, chat()))
+        self.assertEqual(content(self.ok(CHAT, chat(priority=-1000, user="somebody"))), plain)
         self.assertEqual(content(self.ok(CHAT, chat(store=True, user={"a": [1]}, temperature=None, stop=None, tools=None))), plain)
 
     def test_a_context_that_overflows_is_refused_with_both_counts(self):
