@@ -22,14 +22,16 @@ struct Options {
   ServerOptions server;
   std::vector<std::string> keys, hosts, aliases;
   std::string key_file;
-  bool no_auth = false;
+  bool no_auth = false, open_metrics = false;
   uint32_t port = 11434, max_waiting = 256, max_body_mib = 16, drain_seconds = 30;
 };
 
 // Checked before a model is loaded, which takes time.
 Result<AccessOptions> access_of(const Options& options) {
-  AccessOptions access{
-      .keys = {}, .hosts = options.hosts, .all_manage = !options.no_auth || is_loopback(options.server.host)};
+  AccessOptions access{.keys = {},
+                       .hosts = options.hosts,
+                       .open_metrics = options.open_metrics,
+                       .all_manage = !options.no_auth || is_loopback(options.server.host)};
   for (const std::string& key : options.keys) {
     RETURN_IF_ERROR(check_key(key));
     access.keys.push_back({.key = key, .limits = {}, .manages = false});
@@ -128,6 +130,8 @@ void add_access_options(CLI::App& command, Options& options) {
       ->type_name("FILE")
       ->group(group);
   command.add_flag("--no-auth", options.no_auth, "No keys, even where other machines can reach the server")
+      ->group(group);
+  command.add_flag("--open-metrics", options.open_metrics, "/metrics needs no key, for scrapers that send none")
       ->group(group);
   command.add_option("--allowed-host", options.hosts, "A name by which clients reach the server (may be given again)")
       ->allow_extra_args(false)

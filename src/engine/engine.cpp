@@ -123,6 +123,8 @@ void Engine::settle() { impl_->loop->settle(); }
 
 std::chrono::milliseconds Engine::step_age() const { return impl_->loop->step_age(); }
 
+const EngineMetrics& Engine::metrics() const { return impl_->loop->metrics(); }
+
 const Tokenizer& Engine::tokenizer() const { return *impl_->tokenizer; }
 
 const ModelInfo& Engine::info() const { return impl_->info; }

@@ -13,6 +13,7 @@
 
 #include "backend/backend.h"
 #include "base/result.h"
+#include "engine/engine_metrics.h"
 #include "engine/request.h"
 #include "format/gguf.h"
 #include "text/tokenizer.h"
@@ -83,6 +84,7 @@ class Engine {
   const ModelInfo& info() const;
   // How long the step that is being run has taken so far, 0 between steps: a loop that hangs is seen by this.
   std::chrono::milliseconds step_age() const;
+  const EngineMetrics& metrics() const;
 
  private:
   class Impl;

@@ -38,6 +38,8 @@ double milliseconds(std::chrono::steady_clock::duration duration) {
   return std::chrono::duration<double, std::milli>(duration).count();
 }
 
+double seconds(std::chrono::steady_clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
+
 }  // namespace
 
 EngineLoop::Active::Active(const Tokenizer& tokenizer, Request given)
@@ -63,6 +65,7 @@ EngineLoop::EngineLoop(const EngineLoopOptions& options, std::unique_ptr<Backend
       pacer_(options.max_step_ms),
       sampler_(options.vocab) {
   CHECK(options.context >= 1 && options.context <= uint64_t{options.scheduler.pages} * kPageTokens);
+  metrics_.pages = options.scheduler.pages;
   thread_ = std::thread([this] { run(); });
 }
 
@@ -121,6 +124,7 @@ Status EngineLoop::validate(const Request& request) const {
 Result<std::unique_ptr<TokenStream>> EngineLoop::submit(Request request) {
   RETURN_IF_ERROR(validate(request));
   auto active = std::make_unique<Active>(tokenizer_, std::move(request));
+  active->submitted = Clock::now();
   // The last token needs no place in the context, but an answer that is cut there would be longer than it.
   const uint32_t room = std::max(options_.context - active->sequence.prompt_tokens, 1u);
   active->limit = active->request.max_tokens == 0 ? room : std::min(active->request.max_tokens, room);
@@ -132,6 +136,7 @@ Result<std::unique_ptr<TokenStream>> EngineLoop::submit(Request request) {
                    "try again later"};
     }
     unfinished_++;
+    metrics_.submitted++;
     active->sequence.arrival = ++arrivals_;
     inbox_.push_back(std::move(active));
   }
@@ -182,11 +187,17 @@ void EngineLoop::drop_cancelled() {
 
 void EngineLoop::run_step() {
   const Step& step = scheduler_.next(pacer_);
+  count_places();
   if (step.batch.tokens.empty()) return;
   const Clock::time_point now = Clock::now();
   for (const Sequence* sequence : step.sequences) {
     Active& active = find(sequence);
-    if (active.started == Clock::time_point{}) active.started = now;
+    if (active.started != Clock::time_point{}) continue;
+    active.started = now;
+    metrics_.queue.observe(seconds(now - active.submitted));
+    if (!options_.scheduler.prefix_cache || !sequence->use_prefix_cache) continue;
+    metrics_.cache_queries += sequence->prompt_tokens;
+    metrics_.cache_hits += sequence->cached_tokens;
   }
   picked_.clear();
   backend_->execute(step.batch, [&](uint32_t first, uint32_t rows, const float* logits) {
@@ -194,8 +205,9 @@ void EngineLoop::run_step() {
       pick_row(step.rows[first + r], {logits + size_t{r} * options_.vocab, options_.vocab});
     }
   });
-  pacer_.observe(step.decoding, static_cast<uint32_t>(step.batch.tokens.size()) - step.decoding,
-                 milliseconds(Clock::now() - now));
+  const Clock::duration took = Clock::now() - now;
+  pacer_.observe(step.decoding, static_cast<uint32_t>(step.batch.tokens.size()) - step.decoding, milliseconds(took));
+  count_step(step.batch.tokens.size(), took);
   scheduler_.commit();
   for (Picked& picked : picked_) deliver(picked);
 }
@@ -245,8 +257,7 @@ void EngineLoop::deliver(Picked& picked) {
     return finish(active, std::move(event));
   }
   const TokenId token = *picked.token;
-  active.last_token = Clock::now();
-  if (active.generated++ == 0) active.first_token = active.last_token;
+  count_token(active);
   scheduler_.append(&active.sequence, token);
 
   TokenEvent event;
@@ -271,6 +282,33 @@ void EngineLoop::deliver(Picked& picked) {
   }
 }
 
+void EngineLoop::count_step(size_t tokens, Clock::duration took) {
+  metrics_.steps++;
+  metrics_.step.observe(seconds(took));
+  metrics_.step_length.observe(static_cast<double>(tokens));
+}
+
+void EngineLoop::count_places() {
+  const PagePool& pool = scheduler_.kv().pool(0);
+  metrics_.running = static_cast<uint32_t>(scheduler_.running().size());
+  metrics_.preemptions = scheduler_.preemptions();
+  metrics_.pages_held = pool.size() - pool.free() - pool.idle();
+}
+
+void EngineLoop::count_token(Active& active) {
+  const Clock::time_point now = Clock::now();
+  if (active.generated++ == 0) {
+    active.first_token = now;
+    metrics_.first_token.observe(seconds(now - active.submitted));
+    metrics_.prefill.observe(seconds(now - active.started));
+    metrics_.prompt_tokens += active.sequence.prompt_tokens;
+  } else {
+    metrics_.between_tokens.observe(seconds(now - active.last_token));
+  }
+  active.last_token = now;
+  metrics_.generated_tokens++;
+}
+
 // Ends a request with its last event; what was held back of the text comes with it.
 void EngineLoop::finish(Active& active, TokenEvent last) {
   if (!active.stops.match()) {
@@ -285,7 +323,13 @@ void EngineLoop::finish(Active& active, TokenEvent last) {
   if (active.generated > 0) {
     stats.prompt_ms = milliseconds(active.first_token - active.started);
     stats.generation_ms = milliseconds(active.last_token - active.first_token);
+    metrics_.decode.observe(stats.generation_ms / 1000);
   }
+  metrics_.request.observe(seconds(Clock::now() - active.submitted));
+  metrics_.prompt_length.observe(stats.prompt_tokens);
+  metrics_.answer_length.observe(stats.generated_tokens);
+  metrics_.count_end(last.finish);
+  count_places();
   active.mailbox->post_last(std::move(last), stats);
   std::erase_if(active_, [&](const auto& a) { return a.get() == &active; });
   const std::lock_guard lock(mutex_);

@@ -13,6 +13,7 @@
 
 #include "backend/backend.h"
 #include "engine/engine.h"
+#include "engine/engine_metrics.h"
 #include "engine/mailbox.h"
 #include "engine/sampler.h"
 #include "engine/scheduler.h"
@@ -49,6 +50,7 @@ class EngineLoop {
   void settle() { backend_->settle(); }
   // As Engine::step_age.
   std::chrono::milliseconds step_age() const;
+  const EngineMetrics& metrics() const { return metrics_; }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -66,7 +68,7 @@ class EngineLoop {
     uint32_t generated = 0;
     std::vector<PromptScore> prompt_scores;  // until the first token
     std::optional<Error> failed;             // while its prompt was scored
-    Clock::time_point started{}, first_token{}, last_token{};
+    Clock::time_point submitted{}, started{}, first_token{}, last_token{};
   };
   // What was picked from a row of the step.
   struct Picked {
@@ -84,6 +86,9 @@ class EngineLoop {
   void pick_row(const OutputRow& row, std::span<const float> logits);
   void deliver(Picked& picked);
   void finish(Active& active, TokenEvent last);
+  void count_step(size_t tokens, Clock::duration took);
+  void count_places();
+  void count_token(Active& active);
   Active& find(const Sequence* sequence);
 
   const EngineLoopOptions options_;
@@ -95,7 +100,8 @@ class EngineLoop {
   Sampler sampler_;
   std::vector<std::unique_ptr<Active>> active_;  // by arrival
   std::vector<Picked> picked_;                   // in this step
-  std::atomic<Clock::rep> step_started_{0};      // of the step that runs; 0: none does
+  EngineMetrics metrics_;
+  std::atomic<Clock::rep> step_started_{0};  // of the step that runs; 0: none does
 
   std::mutex mutex_;  // of what follows
   std::condition_variable wake_;

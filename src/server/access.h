@@ -25,6 +25,7 @@ struct ApiKey {
 struct AccessOptions {
   std::vector<ApiKey> keys = {};
   std::vector<std::string> hosts = {};  // names that requests may give as Host, besides IP addresses and localhost
+  bool open_metrics = false;            // /metrics needs no key
   bool all_manage = false;              // without keys: whoever reaches the server may copy and delete models
 };
 

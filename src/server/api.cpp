@@ -1,5 +1,6 @@
 #include "server/api.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <exception>
@@ -28,12 +29,12 @@ enum class Body : uint8_t {
 
 struct Route {
   std::string_view method, path;  // a path that ends in / stands for all that begin with it
-  Handler handler = nullptr;      // none: health and readiness, which are the server's own
+  Handler handler = nullptr;      // none: health and its like, which are the server's own
   Body body = Body::kNone;
 };
 
 constexpr size_t kLargeBodyBytes = size_t{1} << 20;
-constexpr std::string_view kHealth = "/health", kReady = "/ready";
+constexpr std::string_view kHealth = "/health", kReady = "/ready", kMetrics = "/metrics";
 constexpr std::array kRoutes{
     Route{"POST", "/v1/chat/completions", openai_chat, Body::kModel},
     Route{"POST", "/v1/completions", openai_completions, Body::kModel},
@@ -54,6 +55,7 @@ constexpr std::array kRoutes{
     Route{"POST", "/v1/messages/count_tokens", anthropic_count_tokens, Body::kModel},
     Route{"GET", kHealth},
     Route{"GET", kReady},
+    Route{"GET", kMetrics},
 };
 
 bool leads_to(const Route& route, std::string_view path) {
@@ -117,13 +119,14 @@ std::optional<HttpResponse> Api::refuse(HttpRequest& request) const {
   HttpHeaders more;
   const std::optional<ApiError> refused = refusal(request, more);
   if (!refused) return std::nullopt;
+  metrics_.count_refusal(*refused);
   HttpResponse response = error_response(*refused, error_form(request));
   response.headers.insert(response.headers.end(), more.begin(), more.end());
   return response;
 }
 
 std::optional<ApiError> Api::refusal(HttpRequest& request, HttpHeaders& more) const {
-  const bool open = request.path == kHealth || request.path == kReady;
+  const bool open = request.path == kHealth || request.path == kReady || (open_metrics_ && request.path == kMetrics);
   if (std::optional<ApiError> refused = access_.refuse(request, open)) return refused;
   const Route* route = find_route(request.method, request.path);
   if (route == nullptr) {
@@ -142,6 +145,7 @@ std::unique_ptr<Answer> Api::handle(const HttpRequest& request) {
   Reply reply = route_safely(request);
   if (request.body.size() > kLargeBodyBytes) give_back_freed_memory();
   if (const ApiError* refused = std::get_if<ApiError>(&reply)) {
+    metrics_.count_refusal(*refused);
     return answer_with(error_response(*refused, error_form(request)));
   }
   return std::move(std::get<0>(reply));
@@ -162,6 +166,7 @@ Reply Api::route_safely(const HttpRequest& request) {
 Reply Api::route(const HttpRequest& request) {
   if (request.path == kHealth) return answer_with(health());
   if (request.path == kReady) return answer_with(ready());
+  if (request.path == kMetrics) return answer_with(metrics_.response(models_));
   const Route& route = *find_route(request.method, request.path);
   jinja::Value body = jinja::Value::dict({});
   if (route.body != Body::kNone) {
@@ -180,6 +185,12 @@ Reply Api::route(const HttpRequest& request) {
   }
   ApiCall call{.request = request, .models = models_, .fields = fields, .model = std::move(model)};
   return route.handler(call);
+}
+
+void Api::count(const HttpRequest& request, unsigned status) const {
+  const auto leads = [&](const Route& route) { return leads_to(route, request.path); };
+  const auto route = std::find_if(kRoutes.begin(), kRoutes.end(), leads);
+  metrics_.count_request(route == kRoutes.end() ? "other" : route->path, status);
 }
 
 HttpResponse Api::malformed(const HttpRequest& request, unsigned status, std::string message) const {

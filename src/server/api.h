@@ -9,13 +9,15 @@
 #include "server/access.h"
 #include "server/api_call.h"
 #include "server/http.h"
+#include "server/metrics.h"
 #include "server/served_model.h"
 
 namespace ingle {
 
 class Api {
  public:
-  Api(const AccessOptions& access, ServedModels& models) : access_(access), models_(models) {}
+  Api(const AccessOptions& access, ServedModels& models)
+      : access_(access), open_metrics_(access.open_metrics), models_(models) {}
 
   // What can be said without the body: nothing if the request may go on. Sets its account, and counts it there.
   std::optional<HttpResponse> refuse(HttpRequest& request) const;
@@ -25,6 +27,9 @@ class Api {
   bool is_slow(const HttpRequest& request) const { return request.method != "GET" && request.method != "HEAD"; }
   // To a request that is none, or too large; as much of it as could be read.
   HttpResponse malformed(const HttpRequest& request, unsigned status, std::string message) const;
+
+  // An answer to the request has begun, with this status.
+  void count(const HttpRequest& request, unsigned status) const;
 
   // From now on not ready, and no new work.
   void drain() { draining_ = true; }
@@ -37,7 +42,9 @@ class Api {
   Reply route_safely(const HttpRequest& request);
 
   const Access access_;
+  const bool open_metrics_;
   ServedModels& models_;
+  mutable ServerMetrics metrics_;
   std::atomic<bool> draining_{false};
 };
 

@@ -289,6 +289,7 @@ asio::awaitable<bool> Connection::send_answer(const HttpRequest& request, bool k
     }
     if (part.start) {
       started = true;
+      server_.api.count(request, part.start->status);
       out = head_text(*part.start, request.id, {.length = {}, .chunked = !old, .keep_alive = keep_alive && !old});
       part.more.insert(0, part.start->body);
     }
@@ -306,6 +307,7 @@ asio::awaitable<bool> Connection::send_answer(const HttpRequest& request, bool k
 
 asio::awaitable<bool> Connection::send_whole(const HttpResponse& response, const HttpRequest& request,
                                              bool keep_alive) {
+  server_.api.count(request, response.status);
   std::string out =
       head_text(response, request.id, {.length = response.body.size(), .chunked = false, .keep_alive = keep_alive});
   if (request.method != "HEAD") out += response.body;
