@@ -7,7 +7,7 @@
 set -euo pipefail
 
 build=(g++ cmake ninja-build pkg-config make git ca-certificates python3 python3-pip python3-venv
-       libcli11-dev libboost1.81-dev libfmt-dev libspdlog-dev libpcre2-dev libutf8proc-dev libedit-dev libssl-dev prometheus-cpp-dev
+       libcli11-dev libboost1.81-dev libfmt-dev libspdlog-dev libpcre2-dev libutf8proc-dev libedit-dev libssl-dev openssl prometheus-cpp-dev
        libgtest-dev libgmock-dev libbenchmark-dev librapidcheck-dev clang-format-16 clang-tidy-16)
 ci=(clang-16 libclang-rt-16-dev llvm-16 python3-numpy curl)
 arm64=(g++-aarch64-linux-gnu qemu-user-static googletest libpcre2-dev:arm64 libutf8proc-dev:arm64)

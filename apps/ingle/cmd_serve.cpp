@@ -9,6 +9,7 @@
 #include "format/gguf.h"
 #include "model_options.h"
 #include "server/server.h"
+#include "server/tls.h"
 #include "store/files.h"
 #include "store_library.h"
 
@@ -20,8 +21,8 @@ constexpr size_t kMaxKeyFileBytes = size_t{1} << 20;
 struct Options {
   ModelOptions model;
   ServerOptions server;
-  std::vector<std::string> keys, hosts, aliases;
-  std::string key_file;
+  std::vector<std::string> keys, hosts, origins, aliases;
+  std::string key_file, tls_cert, tls_key;
   bool no_auth = false, open_metrics = false;
   uint32_t port = 11434, max_waiting = 256, max_body_mib = 16, drain_seconds = 30;
 };
@@ -30,6 +31,7 @@ struct Options {
 Result<AccessOptions> access_of(const Options& options) {
   AccessOptions access{.keys = {},
                        .hosts = options.hosts,
+                       .origins = options.origins,
                        .open_metrics = options.open_metrics,
                        .all_manage = !options.no_auth || is_loopback(options.server.host)};
   for (const std::string& key : options.keys) {
@@ -47,6 +49,12 @@ Result<AccessOptions> access_of(const Options& options) {
   if (access.keys.empty() && !options.no_auth && !is_loopback(options.server.host)) {
     return Error{ErrorCode::kInvalidArgument, "at " + options.server.host + " others could use this server",
                  "protect it with --api-key-file or --api-key, or say --no-auth"};
+  }
+  for (const std::string& origin : options.origins) {
+    RETURN_IF_ERROR(check_origin(origin));
+    if (origin != "*" || options.no_auth || !access.keys.empty()) continue;
+    return Error{ErrorCode::kInvalidArgument, "with --cors-origin \"*\" every web page could use this server",
+                 "name the origins, protect the server with --api-key-file or --api-key, or say --no-auth"};
   }
   if (!is_ip_address(options.server.host)) access.hosts.push_back(options.server.host);
   return access;
@@ -97,8 +105,22 @@ Result<ServedModelOptions> names_of(const Options& options, Console& console) {
   return out;
 }
 
+// Null if it is not asked for.
+Result<std::shared_ptr<boost::asio::ssl::context>> tls_of(const Options& options) {
+  if (options.tls_cert.empty() && options.tls_key.empty()) return std::shared_ptr<boost::asio::ssl::context>();
+  if (options.tls_cert.empty() || options.tls_key.empty()) {
+    return Error{ErrorCode::kInvalidArgument, "TLS takes a certificate and its key",
+                 "give both --tls-cert and --tls-key"};
+  }
+  ASSIGN_OR_RETURN(const std::string certificates, read_input(options.tls_cert, kMaxKeyFileBytes));
+  ASSIGN_OR_RETURN(const std::string key, read_input(options.tls_key, kMaxKeyFileBytes));
+  return load_tls(certificates, key);
+}
+
 Status serve(const Options& options, Console& console) {
   ASSIGN_OR_RETURN(const AccessOptions access, access_of(options));
+  ServerOptions server = options.server;
+  ASSIGN_OR_RETURN(server.tls, tls_of(options));
   ASSIGN_OR_RETURN(const LoadedEngine loaded, load_engine(options.model, console));
   ASSIGN_OR_RETURN(ServedModelOptions names, names_of(options, console));
   ASSIGN_OR_RETURN(const std::shared_ptr<ServedModel> model, serve_engine(*loaded.engine, std::move(names)));
@@ -116,7 +138,7 @@ Status serve(const Options& options, Console& console) {
                        ref.ok() && !is_path(options.model.model) ? std::optional(*ref) : std::nullopt);
   OneModel models(model, &library);
   Api api(access, models);
-  return run_server(options.server, api, [&](const std::string& url) { console.note("listening on " + url); });
+  return run_server(server, api, [&](const std::string& url) { console.note("listening on " + url); });
 }
 
 void add_access_options(CLI::App& command, Options& options) {
@@ -137,6 +159,17 @@ void add_access_options(CLI::App& command, Options& options) {
       ->allow_extra_args(false)
       ->type_name("NAME")
       ->group(group);
+}
+
+void add_browser_and_tls_options(CLI::App& command, Options& options) {
+  command
+      .add_option("--cors-origin", options.origins, "A web page's origin that may use the server (may be given again)")
+      ->allow_extra_args(false)
+      ->type_name("ORIGIN")
+      ->group("Who may ask");
+  command.add_option("--tls-cert", options.tls_cert, "Serve https with this certificate (PEM, the chain after it)")
+      ->type_name("FILE");
+  command.add_option("--tls-key", options.tls_key, "The certificate's private key (PEM)")->type_name("FILE");
 }
 
 void add_limit_options(CLI::App& command, Options& options) {
@@ -170,6 +203,7 @@ void add_serve(CLI::App& app, Console& console, Action& action) {
       ->allow_extra_args(false)
       ->type_name("NAME");
   add_access_options(*command, *options);
+  add_browser_and_tls_options(*command, *options);
   add_limit_options(*command, *options);
   command->callback([options, &console, &action] {
     options->server.port = static_cast<uint16_t>(options->port);

@@ -21,6 +21,17 @@ std::string_view key_of(const HttpRequest& request) {
   return request.header("x-api-key");
 }
 
+constexpr size_t kMaxHeaderList = 1024;
+
+// "authorization, content-type", as browsers send it.
+bool is_header_list(std::string_view text) {
+  constexpr std::string_view kOthers = "-_, ";
+  return !text.empty() && text.size() <= kMaxHeaderList && std::all_of(text.begin(), text.end(), [&](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           kOthers.find(c) != std::string_view::npos;
+  });
+}
+
 std::string_view authority_of_origin(std::string_view origin) {
   const size_t at = origin.find("://");
   return at == std::string_view::npos ? std::string_view() : origin.substr(at + 3);
@@ -74,7 +85,11 @@ ApiError forbidden(std::string message) {
 
 }  // namespace
 
-Access::Access(const AccessOptions& options) : hosts_(options.hosts), all_manage_(options.all_manage) {
+Access::Access(const AccessOptions& options)
+    : hosts_(options.hosts),
+      origins_(options.origins),
+      any_origin_(std::find(origins_.begin(), origins_.end(), "*") != origins_.end()),
+      all_manage_(options.all_manage) {
   for (const ApiKey& key : options.keys) {
     keys_.push_back({.digest = sha256(key.key),
                      .account = key.limits.any() ? std::make_shared<KeyAccount>(key.limits) : nullptr,
@@ -120,11 +135,47 @@ std::optional<ApiError> Access::refuse(HttpRequest& request, bool open) const {
   if (!host.empty() && !is_known_host(host)) {
     return forbidden("the Host of the request is not one of this server's (--allowed-host names more)");
   }
-  if (!origin.empty() && (host.empty() || !equal_ignoring_case(authority_of_origin(origin), host))) {
-    return forbidden("requests of web pages from other origins are refused");
+  const bool own = origin.empty() || (!host.empty() && equal_ignoring_case(authority_of_origin(origin), host));
+  if (!own && !is_known_origin(origin)) {
+    return forbidden("requests of web pages from other origins are refused (--cors-origin names those that may)");
   }
-  request.may_manage = all_manage_;
+  // Other sites' pages may ask for answers, and no more.
+  request.may_manage = all_manage_ && own;
   return std::nullopt;
+}
+
+bool Access::is_known_origin(std::string_view origin) const {
+  if (origin.empty()) return false;
+  return any_origin_ || std::any_of(origins_.begin(), origins_.end(),
+                                    [&](const std::string& name) { return equal_ignoring_case(name, origin); });
+}
+
+HttpHeaders Access::cors_headers(const HttpRequest& request) const {
+  if (origins_.empty()) return {};
+  HttpHeaders headers;
+  // Caches must not give one page's answer to another.
+  if (!any_origin_) headers.emplace_back("Vary", "Origin");
+  const std::string_view origin = request.header("Origin");
+  if (!is_known_origin(origin)) return headers;
+  headers.emplace_back("Access-Control-Allow-Origin", any_origin_ ? "*" : std::string(origin));
+  headers.emplace_back("Access-Control-Expose-Headers", "x-request-id, Retry-After");
+  return headers;
+}
+
+std::optional<HttpResponse> Access::preflight(const HttpRequest& request, std::string_view methods) const {
+  if (request.method != "OPTIONS" || request.header("Access-Control-Request-Method").empty()) return std::nullopt;
+  if (methods.empty() || !is_known_origin(request.header("Origin"))) return std::nullopt;
+  HttpResponse response;
+  response.content_type = "text/plain";
+  response.headers.emplace_back("Access-Control-Allow-Methods", methods);
+  const std::string_view wanted = request.header("Access-Control-Request-Headers");
+  if (is_header_list(wanted)) response.headers.emplace_back("Access-Control-Allow-Headers", wanted);
+  response.headers.emplace_back("Access-Control-Max-Age", "600");
+  // The page of a public site asks for a machine of the visitor's own network: only where the owner has named it.
+  if (!any_origin_ && request.header("Access-Control-Request-Private-Network") == "true") {
+    response.headers.emplace_back("Access-Control-Allow-Private-Network", "true");
+  }
+  return response;
 }
 
 std::string_view host_without_port(std::string_view host) {
@@ -151,6 +202,16 @@ bool is_loopback(std::string_view host) {
     return true;
   }
   return is_ip_address(host) && host.starts_with("127.") && host.find(':') == std::string_view::npos;
+}
+
+Status check_origin(std::string_view origin) {
+  const std::string_view authority = authority_of_origin(origin);
+  const auto fits = [](char c) { return c > ' ' && c < '\x7f' && c != '/' && c != '*' && c != ','; };
+  const bool is_origin = (origin.starts_with("http://") || origin.starts_with("https://")) && !authority.empty() &&
+                         std::all_of(authority.begin(), authority.end(), fits);
+  if (origin == "*" || is_origin) return {};
+  return Error{ErrorCode::kInvalidArgument, "--cors-origin must be an origin as browsers send it, or *",
+               "such as https://app.example or http://localhost:3000, without a path"};
 }
 
 Status check_key(std::string_view key) {

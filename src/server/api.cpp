@@ -116,6 +116,7 @@ HttpResponse status_body(unsigned status, const char* word) {
 }  // namespace
 
 std::optional<HttpResponse> Api::refuse(HttpRequest& request) const {
+  if (std::optional<HttpResponse> yes = access_.preflight(request, methods_of(request.path))) return yes;
   HttpHeaders more;
   const std::optional<ApiError> refused = refusal(request, more);
   if (!refused) return std::nullopt;

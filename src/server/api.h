@@ -28,6 +28,8 @@ class Api {
   // To a request that is none, or too large; as much of it as could be read.
   HttpResponse malformed(const HttpRequest& request, unsigned status, std::string message) const;
 
+  // What every answer to the request has, besides its own headers.
+  HttpHeaders common_headers(const HttpRequest& request) const { return access_.cors_headers(request); }
   // An answer to the request has begun, with this status.
   void count(const HttpRequest& request, unsigned status) const;
 

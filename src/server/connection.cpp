@@ -101,7 +101,10 @@ class Connection::Waker : public std::enable_shared_from_this<Waker> {
 };
 
 Connection::Connection(tcp::socket socket, ServerState& server)
-    : server_(server), stream_(std::move(socket)), buffer_(kMaxBufferedBytes), news_timer_(server.network) {
+    : server_(server),
+      stream_(std::move(socket), server.options.tls.get()),
+      buffer_(kMaxBufferedBytes),
+      news_timer_(server.network) {
   server_.connections.insert(this);
 }
 
@@ -144,9 +147,40 @@ void Connection::stop_listening() {
 
 asio::awaitable<void> Connection::run() {
   bool more = true;
+  if (stream_.is_tls()) more = co_await begin_tls();
   while (more && !draining_) more = co_await serve_one();
   answer_.reset();
+  if (stream_.is_tls()) co_await end_tls();
   close();
+}
+
+asio::awaitable<bool> Connection::begin_tls() {
+  stream_.expires_after(server_.options.header_timeout);
+  const auto [error] = co_await stream_.async_handshake(kAwait);
+  co_return !error;
+}
+
+// Says that nothing follows, so that the client knows that nothing was cut off.
+asio::awaitable<void> Connection::end_tls() {
+  if (watching_) {
+    stream_.cancel();
+    const bool done = co_await wait_for_watch();
+    if (!done) co_return;
+  } else if (client_gone_) {
+    co_return;
+  }
+  stream_.expires_after(kLinger);
+  co_await stream_.async_shutdown(kAwait);
+}
+
+// Until what watches the client under TLS has ended; false if that takes too long.
+asio::awaitable<bool> Connection::wait_for_watch() {
+  const auto deadline = std::chrono::steady_clock::now() + server_.options.idle_timeout;
+  while (watching_ && std::chrono::steady_clock::now() < deadline && stream_.socket().is_open()) {
+    news_timer_.expires_at(deadline);
+    co_await news_timer_.async_wait(kAwait);
+  }
+  co_return !watching_;
 }
 
 // False when the connection has to end.
@@ -187,6 +221,12 @@ asio::awaitable<bool> Connection::serve_one() {
 asio::awaitable<bool> Connection::wait_for_request() {
   if (buffer_.size() > 0) co_return true;
   idle_ = true;
+  // Under TLS the read that watched the client goes on, and takes what comes next.
+  if (stream_.is_tls() && watching_) {
+    const bool done = co_await wait_for_watch();
+    idle_ = false;
+    co_return done && !client_gone_;
+  }
   if (buffer_.capacity() > kReadBytes) buffer_.shrink_to_fit();  // what a large request left
   stream_.expires_after(server_.options.idle_timeout);
   const auto [error, bytes] = co_await stream_.async_read_some(buffer_.prepare(kReadBytes), kAwait);
@@ -290,7 +330,11 @@ asio::awaitable<bool> Connection::send_answer(const HttpRequest& request, bool k
     if (part.start) {
       started = true;
       server_.api.count(request, part.start->status);
-      out = head_text(*part.start, request.id, {.length = {}, .chunked = !old, .keep_alive = keep_alive && !old});
+      out = head_text(*part.start, request.id,
+                      {.length = {},
+                       .chunked = !old,
+                       .keep_alive = keep_alive && !old,
+                       .more = server_.api.common_headers(request)});
       part.more.insert(0, part.start->body);
     }
     if (!part.more.empty() && !head_only) out += old ? part.more : chunk_text(part.more);
@@ -308,8 +352,11 @@ asio::awaitable<bool> Connection::send_answer(const HttpRequest& request, bool k
 asio::awaitable<bool> Connection::send_whole(const HttpResponse& response, const HttpRequest& request,
                                              bool keep_alive) {
   server_.api.count(request, response.status);
-  std::string out =
-      head_text(response, request.id, {.length = response.body.size(), .chunked = false, .keep_alive = keep_alive});
+  std::string out = head_text(response, request.id,
+                              {.length = response.body.size(),
+                               .chunked = false,
+                               .keep_alive = keep_alive,
+                               .more = server_.api.common_headers(request)});
   if (request.method != "HEAD") out += response.body;
   const bool sent = co_await write(out);
   co_return sent;
@@ -324,7 +371,7 @@ asio::awaitable<void> Connection::send_last(const HttpResponse& response, const 
 
 asio::awaitable<void> Connection::linger() {
   error_code ignored;
-  stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+  if (!stream_.is_tls()) stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
   stream_.expires_after(kLinger);
   std::array<char, kReadBytes> thrown_away;
   while (true) {
@@ -366,10 +413,24 @@ void Connection::signal() {
 
 void Connection::watch() {
   if (watching_ || !stream_.socket().is_open()) return;
+  if (stream_.is_tls()) return watch_tls();
   watching_ = true;
   stream_.socket().async_wait(tcp::socket::wait_read, [self = shared_from_this()](error_code) {
     self->watching_ = false;
     self->on_readable();
+  });
+}
+
+// By reading, since what the socket has need not be the client's word. It reads one piece and no more: until it has
+// ended, nobody else may read or use the buffer.
+void Connection::watch_tls() {
+  if (buffer_.size() > 0) return;
+  watching_ = true;
+  stream_.async_read_some(buffer_.prepare(kReadBytes), [self = shared_from_this()](error_code error, size_t bytes) {
+    self->watching_ = false;
+    self->buffer_.commit(bytes);
+    if (error) self->client_gone_ = true;
+    self->signal();
   });
 }
 

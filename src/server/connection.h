@@ -11,7 +11,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <memory>
@@ -19,6 +18,7 @@
 #include <set>
 #include <string>
 
+#include "server/client_stream.h"
 #include "server/server.h"
 
 namespace ingle {
@@ -73,12 +73,16 @@ class Connection : public std::enable_shared_from_this<Connection> {
   boost::asio::awaitable<void> linger();
   HttpRequest request_of(const Parser& parser);
   bool charge(uint64_t body_bytes);
+  boost::asio::awaitable<bool> wait_for_watch();
+  boost::asio::awaitable<bool> begin_tls();
+  boost::asio::awaitable<void> end_tls();
   void watch();
+  void watch_tls();
   void on_readable();
   void signal();
 
   ServerState& server_;
-  boost::beast::tcp_stream stream_;
+  ClientStream stream_;
   boost::beast::flat_buffer buffer_;
   boost::asio::steady_timer news_timer_;  // waits forever; cancelled when there are news
   std::shared_ptr<Waker> waker_;

@@ -97,6 +97,7 @@ std::string head_text(const HttpResponse& response, std::string_view request_id,
   if (options.length) out += fmt::format("Content-Length: {}\r\n", *options.length);
   if (!options.length && options.chunked) out += "Transfer-Encoding: chunked\r\n";
   for (const auto& [name, value] : response.headers) out += fmt::format("{}: {}\r\n", name, value);
+  for (const auto& [name, value] : options.more) out += fmt::format("{}: {}\r\n", name, value);
   out += options.keep_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n";
   return out;
 }

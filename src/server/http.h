@@ -72,6 +72,7 @@ struct HeadOptions {
   std::optional<size_t> length;
   bool chunked = false;
   bool keep_alive = true;
+  HttpHeaders more = {};
 };
 std::string head_text(const HttpResponse& response, std::string_view request_id, const HeadOptions& options);
 // One chunk of a chunked body; of no bytes, its end.

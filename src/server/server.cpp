@@ -73,10 +73,10 @@ Error bind_error(const std::string& where, const error_code& error) {
           taken ? "another server is there; --port takes another one" : ""};
 }
 
-std::string url_of(const tcp::endpoint& endpoint) {
+std::string url_of(const tcp::endpoint& endpoint, bool tls) {
   const std::string address = endpoint.address().to_string();
   const std::string host = endpoint.address().is_v6() ? "[" + address + "]" : address;
-  return "http://" + host + ":" + std::to_string(endpoint.port());
+  return (tls ? "https://" : "http://") + host + ":" + std::to_string(endpoint.port());
 }
 
 Status Server::listen_at(const tcp::endpoint& endpoint) {
@@ -87,7 +87,7 @@ Status Server::listen_at(const tcp::endpoint& endpoint) {
   if (!error && endpoint.address().is_v6()) acceptor.set_option(asio::ip::v6_only(true), error);
   if (!error) acceptor.bind(endpoint, error);
   if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
-  if (error) return bind_error(url_of(endpoint), error);
+  if (error) return bind_error(url_of(endpoint, options_.tls != nullptr), error);
   acceptors_.push_back(std::move(acceptor));
   return {};
 }
@@ -119,7 +119,7 @@ std::vector<std::string> Server::urls() const {
   std::vector<std::string> out;
   for (const tcp::acceptor& acceptor : acceptors_) {
     error_code ignored;
-    out.push_back(url_of(acceptor.local_endpoint(ignored)));
+    out.push_back(url_of(acceptor.local_endpoint(ignored), options_.tls != nullptr));
   }
   return out;
 }

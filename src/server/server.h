@@ -2,9 +2,11 @@
 // tokenizing); the engine's thread only ever tells that there is news. A connection costs no thread.
 #pragma once
 
+#include <boost/asio/ssl/context.hpp>
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "base/result.h"
@@ -14,7 +16,8 @@ namespace ingle {
 
 struct ServerOptions {
   std::string host = "127.0.0.1";
-  uint16_t port = 11434;  // 0: one that is free
+  uint16_t port = 11434;                           // 0: one that is free
+  std::shared_ptr<boost::asio::ssl::context> tls;  // plain HTTP without
   uint32_t workers = 2;
   uint32_t max_connections = 4096;
   uint64_t max_body_bytes = uint64_t{16} << 20;

@@ -14,11 +14,12 @@ import unittest
 
 from harness import INGLE, TIMEOUT_S, TINY
 
-LISTENING = re.compile(r"listening on http://127\.0\.0\.1:(\d+)")
+LISTENING = re.compile(r"listening on https?://127\.0\.0\.1:(\d+)")
 
 
 class Server:
-    """`ingle serve` on a tiny model."""
+    """`ingle serve` on a tiny model. `tls`: the client's SSL context, where it has a certificate."""
+    tls = None
 
     def __init__(self, *args, model=TINY, env=None):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="ingle-serve-"))
@@ -35,11 +36,15 @@ class Server:
         raise AssertionError(f"the server did not start: {said}")
 
     def connect(self):
+        if self.tls:
+            return http.client.HTTPSConnection("localhost", self.port, timeout=TIMEOUT_S, context=self.tls)
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_S)
 
     def raw(self, data=b""):
         """A socket that has sent these bytes."""
         connection = socket.create_connection(("127.0.0.1", self.port), timeout=TIMEOUT_S)
+        if self.tls:
+            connection = self.tls.wrap_socket(connection, server_hostname="localhost", suppress_ragged_eofs=False)
         connection.sendall(data)
         return connection
 
