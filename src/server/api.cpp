@@ -38,6 +38,9 @@ constexpr std::string_view kHealth = "/health", kReady = "/ready", kMetrics = "/
 constexpr std::array kRoutes{
     Route{"POST", "/v1/chat/completions", openai_chat, Body::kModel},
     Route{"POST", "/v1/completions", openai_completions, Body::kModel},
+    Route{"POST", "/v1/responses", openai_responses, Body::kModel},
+    Route{"GET", "/v1/responses/", openai_get_response},
+    Route{"DELETE", "/v1/responses/", openai_delete_response},
     Route{"GET", "/v1/models", openai_models},
     Route{"GET", "/v1/models/", openai_model},
     Route{"POST", "/tokenize", tokenize, Body::kModel},
@@ -53,6 +56,7 @@ constexpr std::array kRoutes{
     Route{"GET", "/", ollama_alive},
     Route{"POST", "/v1/messages", anthropic_messages, Body::kModel},
     Route{"POST", "/v1/messages/count_tokens", anthropic_count_tokens, Body::kModel},
+    Route{"GET", "/tokenizer_info", tokenizer_info},
     Route{"GET", kHealth},
     Route{"GET", kReady},
     Route{"GET", kMetrics},
@@ -184,7 +188,8 @@ Reply Api::route(const HttpRequest& request) {
     model = models_.find(name);
     if (model == nullptr) return model_not_found(name);
   }
-  ApiCall call{.request = request, .models = models_, .fields = fields, .model = std::move(model)};
+  ApiCall call{
+      .request = request, .models = models_, .fields = fields, .responses = responses_, .model = std::move(model)};
   return route.handler(call);
 }
 

@@ -47,6 +47,7 @@ class Api {
   const bool open_metrics_;
   ServedModels& models_;
   mutable ServerMetrics metrics_;
+  const std::shared_ptr<ResponseStore> responses_ = std::make_shared<ResponseStore>();
   std::atomic<bool> draining_{false};
 };
 

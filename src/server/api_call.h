@@ -8,6 +8,7 @@
 #include "server/api_error.h"
 #include "server/http.h"
 #include "server/request_fields.h"
+#include "server/response_store.h"
 #include "server/served_model.h"
 
 namespace ingle {
@@ -15,7 +16,8 @@ namespace ingle {
 struct ApiCall {
   const HttpRequest& request;
   ServedModels& models;
-  RequestFields& fields;                     // of the body; of an empty object where the path takes none
+  RequestFields& fields;  // of the body; of an empty object where the path takes none
+  const std::shared_ptr<ResponseStore> responses;
   const std::shared_ptr<ServedModel> model;  // that the body names; null where the path is for none
 };
 

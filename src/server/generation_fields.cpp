@@ -14,7 +14,6 @@ namespace {
 using jinja::Kind;
 using jinja::Value;
 
-constexpr uint32_t kMaxTokens = std::numeric_limits<int32_t>::max();
 constexpr size_t kMaxBiases = 65536;
 
 void read_stop(RequestFields& fields, std::vector<std::string>& out) {

@@ -12,6 +12,7 @@ namespace ingle {
 
 inline constexpr uint32_t kMaxChoices = 128;  // n, and prompts times n
 inline constexpr uint32_t kMaxTopLogprobs = 20;
+inline constexpr uint32_t kMaxTokens = 0x7fffffff;  // that max_tokens may say
 
 struct GenerationFields {
   Request request;  // but for the prompt

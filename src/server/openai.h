@@ -11,8 +11,13 @@ Reply openai_completions(ApiCall& call);  // POST /v1/completions
 Reply openai_models(ApiCall& call);       // GET /v1/models
 Reply openai_model(ApiCall& call);        // GET /v1/models/ID
 
+Reply openai_responses(ApiCall& call);        // POST /v1/responses
+Reply openai_get_response(ApiCall& call);     // GET /v1/responses/ID
+Reply openai_delete_response(ApiCall& call);  // DELETE /v1/responses/ID
+
 // Ours, as other servers have them.
-Reply tokenize(ApiCall& call);    // POST /tokenize
-Reply detokenize(ApiCall& call);  // POST /detokenize
+Reply tokenize(ApiCall& call);        // POST /tokenize
+Reply detokenize(ApiCall& call);      // POST /detokenize
+Reply tokenizer_info(ApiCall& call);  // GET /tokenizer_info
 
 }  // namespace ingle

@@ -192,7 +192,7 @@ Reply openai_chat(ApiCall& call) {
   GenerationFields generation;
   generation.request.sampling = model->engine->info().default_sampling;
   read_generation_fields(fields, generation);
-  fields.read("max_completion_tokens", generation.request.max_tokens, 1, 0x7fffffff);
+  fields.read("max_completion_tokens", generation.request.max_tokens, 1, kMaxTokens);
   read_logprobs(fields, generation.request);
   refuse_unsupported(fields);
   ChatInput input;

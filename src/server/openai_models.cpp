@@ -89,4 +89,17 @@ Reply detokenize(ApiCall& call) {
   return reply(out);
 }
 
+Reply tokenizer_info(ApiCall& call) {
+  const std::shared_ptr<ServedModel> model = call.models.find("");
+  if (model == nullptr) return model_not_found("");
+  json::object out;
+  for (const auto& [name, value] : template_tokens(model->engine->tokenizer())) {
+    out[name] = value.text().empty() ? json::value(nullptr) : json::value(json::string(value.text()));
+  }
+  const std::string& source = model->engine->info().chat_template;
+  out["chat_template"] =
+      source.empty() ? json::value(nullptr) : json::value(json::string(replace_each_invalid_byte(source)));
+  return reply(out);
+}
+
 }  // namespace ingle

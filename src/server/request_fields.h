@@ -38,6 +38,8 @@ class RequestFields {
   // An object; null if it is absent or no object (which is then the error).
   const jinja::Value* object(std::string_view name);
 
+  const jinja::Entries& entries() const { return object_.entries; }
+
   void refuse(std::string_view name, std::string_view what);
   const std::optional<ApiError>& error() const { return error_; }
 

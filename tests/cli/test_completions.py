@@ -133,6 +133,12 @@ class CompletionsTest(ServerTest):
         self.assertEqual(last["choices"][0]["logprobs"]["tokens"], [f"token_id:{i}" for i in ids[-5:]])
         self.assertEqual(last["choices"][0]["text"], self.ok("/detokenize", {"tokens": ids[-5:]})["prompt"])
 
+    def test_what_lm_eval_asks_of_a_tokenizer(self):
+        status, _, info = self.server.request("GET", "/tokenizer_info")
+        self.assertEqual((status, info["eos_token"]), (200, "<|end|>"))
+        self.assertIn("messages", info["chat_template"])
+        self.assertEqual(len(self.ids(info["eos_token"], add_special_tokens=False)), 1)
+
     def test_what_can_not_be(self):
         for fields, says in [({"best_of": 2}, "best_of"), ({"suffix": "x"}, "tokens for filling in"), ({"logprobs": 21}, "logprobs"),
                              ({"prompt_logprobs": -1}, "prompt_logprobs"), ({"prompt_logprobs": 1, "stream": True}, "prompt_logprobs"),

@@ -1,0 +1,120 @@
+#include <utility>
+
+#include "server/chat_messages.h"
+#include "server/json_text.h"
+#include "server/openai.h"
+#include "server/openai_common.h"
+#include "server/responses_request.h"
+#include "server/responses_writer.h"
+#include "text/json_value.h"
+
+namespace ingle {
+namespace {
+
+constexpr std::string_view kResponsePath = "/v1/responses/";
+
+std::string id_of(const HttpRequest& request) { return request.path.substr(kResponsePath.size()); }
+
+ApiError no_such_response(const std::string& id) {
+  return {.status = 404,
+          .message = "there is no response " + id.substr(0, 100) + " (it was not stored, or is gone by now)",
+          .param = {},
+          .code = {}};
+}
+
+// The fields of the request that the response repeats, with OpenAI's values where they were not given.
+std::string echoed(const RequestFields& fields) {
+  JsonList out('{');
+  const auto add = [&](const char* name, std::string_view otherwise) {
+    const jinja::Value* value = fields.find(name);
+    out.add(name, value != nullptr ? jinja::to_json_text(*value, {}) : std::string(otherwise));
+  };
+  for (const char* name : {"instructions", "max_output_tokens", "previous_response_id", "user", "prompt_cache_key",
+                           "safety_identifier", "service_tier"}) {
+    add(name, "null");
+  }
+  add("metadata", "{}");
+  add("parallel_tool_calls", "true");
+  add("reasoning", R"({"effort":null,"summary":null})");
+  add("temperature", "1.0");
+  add("text", R"({"format":{"type":"text"}})");
+  add("tool_choice", R"("auto")");
+  add("tools", "[]");
+  add("top_p", "1.0");
+  add("truncation", R"("disabled")");
+  return std::move(out).text();
+}
+
+// The messages that the request goes on with.
+std::optional<ApiError> read_previous(const ApiCall& call, jinja::Items& out) {
+  std::string id;
+  call.fields.read("previous_response_id", id);
+  if (id.empty()) return std::nullopt;
+  const std::optional<StoredResponse> previous = call.responses->get(call.request.cache_owner, id);
+  if (!previous) {
+    return ApiError{.status = 400,
+                    .message = "there is no response " + id.substr(0, 100) + " (it was not stored, or is gone by now)",
+                    .param = "previous_response_id",
+                    .code = "previous_response_not_found"};
+  }
+  const Result<jinja::Value> messages = parse_json(previous->conversation);
+  if (!messages.ok()) return api_error(messages.error());
+  out = messages->items();
+  return std::nullopt;
+}
+
+}  // namespace
+
+Reply openai_responses(ApiCall& call) {
+  jinja::Items previous;
+  if (std::optional<ApiError> error = read_previous(call, previous)) return *error;
+  ResponsesAsked asked;
+  asked.owner = call.request.cache_owner;
+  call.fields.read("store", asked.store);
+  ResponsesInput given = read_responses_input(call.fields, std::move(previous));
+  if (call.fields.error()) return *call.fields.error();
+
+  RequestFields chat(given.chat);
+  GenerationFields generation;
+  generation.request.sampling = call.model->engine->info().default_sampling;
+  read_generation_fields(chat, generation);
+  chat.read("max_completion_tokens", generation.request.max_tokens, 1, kMaxTokens);
+  ChatInput input;
+  read_chat_input(chat, input);
+  ChatTools tools;
+  read_tools(chat, tools);
+  if (tools.choice == ToolChoice::kRequired || tools.choice == ToolChoice::kNamed) {
+    chat.refuse("tool_choice", "may only be auto or none: calls can't be enforced");
+  }
+  input.tools = tools.tools;
+  if (chat.error()) return *chat.error();
+  if (!call.model->chat) return invalid_field("model", "the model has no chat template (use /v1/completions)");
+  Result<ChatPrompt::Rendered> prompt = call.model->chat->render(std::move(input));
+  if (!prompt.ok()) return invalid_field("input", prompt.error().to_string());
+  truncate_prompt(generation.truncate, call.model->engine->tokenizer(), call.model->engine->info().context,
+                  generation.request.max_tokens, prompt->tokens);
+  asked.echoed = echoed(call.fields);
+  if (asked.store) asked.conversation = jinja::to_json_text(jinja::Value::list(std::move(given.messages)), {});
+  auto options = plan_chat_answer(*call.model->chat, *prompt, tools, generation.request);
+  auto writer = std::make_unique<ResponsesWriter>(*call.model, call.responses, std::move(asked), std::move(options));
+  return start_answer(call, generation, {prompt->tokens}, std::move(writer));
+}
+
+Reply openai_get_response(ApiCall& call) {
+  const std::string id = id_of(call.request);
+  std::optional<StoredResponse> found = call.responses->get(call.request.cache_owner, id);
+  if (!found) return no_such_response(id);
+  HttpResponse response;
+  response.body = std::move(found->body);
+  return answer_with(std::move(response));
+}
+
+Reply openai_delete_response(ApiCall& call) {
+  const std::string id = id_of(call.request);
+  if (!call.responses->erase(call.request.cache_owner, id)) return no_such_response(id);
+  HttpResponse response;
+  response.body = boost::json::serialize(boost::json::object{{"id", id}, {"object", "response"}, {"deleted", true}});
+  return answer_with(std::move(response));
+}
+
+}  // namespace ingle

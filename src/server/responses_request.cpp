@@ -1,0 +1,293 @@
+#include "server/responses_request.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <utility>
+
+#include "server/value_building.h"
+
+namespace ingle {
+namespace {
+
+using jinja::Entries;
+using jinja::Items;
+using jinja::Kind;
+using jinja::Value;
+
+// Fields that are said otherwise in a chat request, or that have another meaning there.
+constexpr std::array<std::string_view, 14> kNotPassedOn{
+    "input",           "instructions",   "tools", "tool_choice", "text",     "max_output_tokens",
+    "max_tokens",      "stream_options", "n",     "messages",    "logprobs", "top_logprobs",
+    "response_format", "truncation"};
+// Tools that OpenAI's servers run themselves. The model is not told of them, so it does without.
+constexpr std::array<std::string_view, 7> kHostedTools{
+    "web_search",       "web_search_preview",   "file_search", "code_interpreter",
+    "image_generation", "computer_use_preview", "mcp"};
+
+std::string text_of(const Value& object, std::string_view key) {
+  const Value* value = object.dict_object().find(key);
+  return value != nullptr && value->is_string() ? value->text() : "";
+}
+
+// Messages in the making: those of the assistant and its calls become one.
+class Messages {
+ public:
+  explicit Messages(Items before) : items_(std::move(before)) {}
+
+  void add(std::string_view role, Value content) {
+    flush();
+    Entries message;
+    set(message, "role", text_value(role));
+    set(message, "content", std::move(content));
+    if (role == "assistant") {
+      open_ = std::move(message);
+    } else {
+      items_.push_back(Value::dict(std::move(message)));
+    }
+  }
+
+  void add_call(Value call) {
+    if (!open_) {
+      open_.emplace();
+      set(*open_, "role", text_value("assistant"));
+      set(*open_, "content", text_value(""));
+    }
+    calls_.push_back(std::move(call));
+  }
+
+  void add_result(const std::string& call_id, Value content) {
+    flush();
+    Entries message;
+    set(message, "role", text_value("tool"));
+    set(message, "tool_call_id", text_value(call_id));
+    set(message, "content", std::move(content));
+    items_.push_back(Value::dict(std::move(message)));
+  }
+
+  Items take() {
+    flush();
+    return std::move(items_);
+  }
+
+ private:
+  void flush() {
+    if (!open_) return;
+    if (!calls_.empty()) set(*open_, "tool_calls", Value::list(std::exchange(calls_, {})));
+    items_.push_back(Value::dict(*std::exchange(open_, std::nullopt)));
+  }
+
+  Items items_, calls_;
+  std::optional<Entries> open_;
+};
+
+class InputReader {
+ public:
+  InputReader(RequestFields& fields, Items conversation) : fields_(fields), messages_(std::move(conversation)) {}
+
+  Items read() {
+    const Value* input = fields_.find("input");
+    if (input != nullptr && input->is_string()) {
+      messages_.add("user", *input);
+    } else if (input != nullptr && input->is_sequence() && !input->items().empty()) {
+      for (size_t i = 0; i < input->items().size() && !fields_.error(); i++) {
+        item(fmt::format("input[{}]", i), input->items()[i]);
+      }
+    } else {
+      fields_.refuse("input", "must be a string or an array of at least one item");
+    }
+    return messages_.take();
+  }
+
+ private:
+  void item(const std::string& where, const Value& given) {
+    if (!given.is_dict()) return fields_.refuse(where, "must be an object");
+    const Value* type = given.dict_object().find("type");
+    const std::string name = type == nullptr ? "message" : text_of(given, "type");
+    if (name == "message") return message(where, given);
+    if (name == "function_call") return call(where, given);
+    if (name == "function_call_output") return result(where, given);
+    if (name == "reasoning") return;  // what the model thought before an answer that is there is not its to see again
+    fields_.refuse(where, "may only be a message, function_call, function_call_output or reasoning");
+  }
+
+  void message(const std::string& where, const Value& given) {
+    const std::string role = text_of(given, "role");
+    if (role != "user" && role != "assistant" && role != "system" && role != "developer") {
+      return fields_.refuse(where + ".role", "must be user, assistant, system or developer");
+    }
+    if (std::optional<Value> text = content(where + ".content", given.dict_object().find("content"))) {
+      messages_.add(role == "developer" ? "system" : role, std::move(*text));
+    }
+  }
+
+  void call(const std::string& where, const Value& given) {
+    for (const char* key : {"call_id", "name", "arguments"}) {
+      const Value* value = given.dict_object().find(key);
+      if (value == nullptr || !value->is_string()) return fields_.refuse(where + "." + key, "must be a string");
+    }
+    Entries function, call;
+    set(function, "name", *given.dict_object().find("name"));
+    set(function, "arguments", *given.dict_object().find("arguments"));
+    set(call, "id", *given.dict_object().find("call_id"));
+    set(call, "type", text_value("function"));
+    set(call, "function", Value::dict(std::move(function)));
+    messages_.add_call(Value::dict(std::move(call)));
+  }
+
+  void result(const std::string& where, const Value& given) {
+    if (text_of(given, "call_id").empty()) return fields_.refuse(where + ".call_id", "must be a string");
+    if (std::optional<Value> text = content(where + ".output", given.dict_object().find("output"))) {
+      messages_.add_result(text_of(given, "call_id"), std::move(*text));
+    }
+  }
+
+  // A string, or the text of an array's parts, a newline between them.
+  std::optional<Value> content(const std::string& where, const Value* given) {
+    if (given != nullptr && given->is_string()) return *given;
+    if (given == nullptr || !given->is_sequence()) {
+      fields_.refuse(where, "must be a string or an array of parts");
+      return std::nullopt;
+    }
+    std::string out;
+    for (size_t i = 0; i < given->items().size(); i++) {
+      const Value& part = given->items()[i];
+      const std::string place = fmt::format("{}[{}]", where, i);
+      const std::string type = part.is_dict() ? text_of(part, "type") : "";
+      const char* key = type == "refusal" ? "refusal" : "text";
+      if (type != "input_text" && type != "output_text" && type != "text" && type != "refusal") {
+        fields_.refuse(place, "is no text: this model reads text only");
+        return std::nullopt;
+      }
+      const Value* text = part.dict_object().find(key);
+      if (text == nullptr || !text->is_string()) {
+        fields_.refuse(place, fmt::format("must have a string as {}", key));
+        return std::nullopt;
+      }
+      if (i > 0) out += '\n';
+      out += text->text();
+    }
+    return Value::string(std::move(out));
+  }
+
+  RequestFields& fields_;
+  Messages messages_;
+};
+
+// One system message of the instructions and those that begin the conversation: many templates know one, in front.
+Items with_instructions(const std::string& instructions, const Items& messages) {
+  std::string system = instructions;
+  size_t i = 0;
+  for (; i < messages.size() && text_of(messages[i], "role") == "system"; i++) {
+    if (!system.empty()) system += "\n\n";
+    system += text_of(messages[i], "content");
+  }
+  Items out;
+  if (i > 0 || !system.empty()) {
+    Entries message;
+    set(message, "role", text_value("system"));
+    set(message, "content", text_value(system));
+    out.push_back(Value::dict(std::move(message)));
+  }
+  out.insert(out.end(), messages.begin() + static_cast<ptrdiff_t>(i), messages.end());
+  return out;
+}
+
+std::optional<Value> chat_tools(RequestFields& fields) {
+  const Value* given = fields.find("tools");
+  if (given == nullptr) return std::nullopt;
+  if (!given->is_sequence()) {
+    fields.refuse("tools", "must be an array");
+    return std::nullopt;
+  }
+  Items out;
+  for (size_t i = 0; i < given->items().size(); i++) {
+    const Value& tool = given->items()[i];
+    const std::string type = tool.is_dict() ? text_of(tool, "type") : "";
+    if (std::find(kHostedTools.begin(), kHostedTools.end(), type) != kHostedTools.end()) continue;
+    if (type != "function") {
+      fields.refuse(fmt::format("tools[{}]", i), "must be of type function");
+      return std::nullopt;
+    }
+    Entries function;
+    for (const auto& [key, value] : tool.dict_object().entries) {
+      if (key.text() != "type") set(function, key.text(), value);
+    }
+    Entries entry;
+    set(entry, "type", text_value("function"));
+    set(entry, "function", Value::dict(std::move(function)));
+    out.push_back(Value::dict(std::move(entry)));
+  }
+  return Value::list(std::move(out));
+}
+
+// {"type":"function","name":"f"} has the name one level deeper in a chat request.
+Value chat_tool_choice(const Value& given) {
+  if (!given.is_dict() || text_of(given, "type") != "function") return given;
+  Entries function, out;
+  set(function, "name", text_value(text_of(given, "name")));
+  set(out, "type", text_value("function"));
+  set(out, "function", Value::dict(std::move(function)));
+  return Value::dict(std::move(out));
+}
+
+// {"type":"json_schema","name","schema",...} has all but the type one level deeper in a chat request.
+std::optional<Value> chat_format(RequestFields& fields) {
+  const Value* text = fields.object("text");
+  const Value* format = text != nullptr ? text->dict_object().find("format") : nullptr;
+  if (format == nullptr || format->is_none()) return std::nullopt;
+  if (!format->is_dict() || text_of(*format, "type") != "json_schema") return *format;
+  Entries schema, out;
+  for (const auto& [key, value] : format->dict_object().entries) {
+    if (key.text() != "type") set(schema, key.text(), value);
+  }
+  set(out, "type", text_value("json_schema"));
+  set(out, "json_schema", Value::dict(std::move(schema)));
+  return Value::dict(std::move(out));
+}
+
+void refuse_unsupported(RequestFields& fields) {
+  bool background = false;
+  fields.read("background", background);
+  if (background) fields.refuse("background", "is not supported: answers are given at once");
+  for (const char* name : {"conversation", "prompt"}) {
+    if (fields.has(name)) fields.refuse(name, "is not supported: this server keeps no such objects");
+  }
+  uint32_t top = 0;
+  fields.read("top_logprobs", top, 0, 20);
+  if (top > 0) fields.refuse("top_logprobs", "is not supported here (use /v1/chat/completions)");
+}
+
+}  // namespace
+
+ResponsesInput read_responses_input(RequestFields& fields, Items conversation) {
+  ResponsesInput out;
+  refuse_unsupported(fields);
+  std::string instructions;
+  fields.read("instructions", instructions);
+  out.messages = InputReader(fields, std::move(conversation)).read();
+
+  Entries chat;
+  for (const auto& [key, value] : fields.entries()) {
+    const std::string& name = key.text();
+    if (std::find(kNotPassedOn.begin(), kNotPassedOn.end(), name) == kNotPassedOn.end()) set(chat, name, value);
+  }
+  set(chat, "messages", Value::list(with_instructions(instructions, out.messages)));
+  if (std::optional<Value> tools = chat_tools(fields)) set(chat, "tools", std::move(*tools));
+  if (const Value* choice = fields.find("tool_choice")) set(chat, "tool_choice", chat_tool_choice(*choice));
+  if (std::optional<Value> format = chat_format(fields)) set(chat, "response_format", std::move(*format));
+  if (const Value* most = fields.find("max_output_tokens")) set(chat, "max_completion_tokens", *most);
+  std::string truncation = "disabled";
+  fields.read("truncation", truncation);
+  if (truncation == "auto") {
+    set(chat, "truncate", Value(true));
+  } else if (truncation != "disabled") {
+    fields.refuse("truncation", "must be auto or disabled");
+  }
+  out.chat = Value::dict(std::move(chat));
+  return out;
+}
+
+}  // namespace ingle

@@ -1,0 +1,21 @@
+// Requests for /v1/responses, turned into the chat requests that ask for the same.
+#pragma once
+
+#include <string>
+
+#include "server/request_fields.h"
+
+namespace ingle {
+
+struct ResponsesInput {
+  jinja::Items messages;  // the conversation so far and the input, as a chat has them; without the instructions
+  jinja::Value chat;      // the body of the chat request
+};
+
+// `conversation`: the messages that the input goes on with. The chat request has the messages, the instructions before
+// them, and tools, tool_choice, response_format and max_completion_tokens from what /v1/responses calls otherwise; the
+// other fields are as they were. Errors are in `fields`: items and tools that we don't know, input that is no text, and
+// what asks for state that we don't keep.
+ResponsesInput read_responses_input(RequestFields& fields, jinja::Items conversation);
+
+}  // namespace ingle

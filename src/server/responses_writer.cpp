@@ -1,0 +1,241 @@
+#include "server/responses_writer.h"
+
+#include <utility>
+
+#include "server/digest.h"
+#include "server/json_text.h"
+
+namespace ingle {
+
+namespace json = boost::json;
+
+namespace {
+
+json::object part_object(bool reasoning, const std::string& text) {
+  if (reasoning) return {{"type", "reasoning_text"}, {"text", text}};
+  return {{"type", "output_text"}, {"text", text}, {"annotations", json::array()}, {"logprobs", json::array()}};
+}
+
+json::object usage_object(const Usage& usage) {
+  json::object out;
+  out["input_tokens"] = usage.prompt_tokens;
+  out["input_tokens_details"] = json::object{{"cached_tokens", usage.cached_tokens}};
+  out["output_tokens"] = usage.completion_tokens;
+  out["output_tokens_details"] = json::object{{"reasoning_tokens", 0}};
+  out["total_tokens"] = usage.prompt_tokens + usage.completion_tokens;
+  return out;
+}
+
+}  // namespace
+
+ResponsesWriter::ResponsesWriter(const ServedModel& model, std::shared_ptr<ResponseStore> store, ResponsesAsked asked,
+                                 std::shared_ptr<const AnswerParserOptions> options)
+    : ChatAnswerWriter(std::move(options)), head_(model, "resp_"), store_(std::move(store)), asked_(std::move(asked)) {}
+
+std::string ResponsesWriter::event(const std::string& type, json::object fields) {
+  fields["type"] = type;
+  fields["sequence_number"] = sequence_++;
+  return "event: " + type + "\ndata: " + json::serialize(fields) + "\n\n";
+}
+
+std::string ResponsesWriter::response_event(const char* type, const std::string& response) {
+  json::object fields{{"type", type}, {"sequence_number", sequence_++}};
+  return std::string("event: ") + type + "\ndata: " + with_field(json::serialize(fields), "response", response) +
+         "\n\n";
+}
+
+std::string ResponsesWriter::begin(uint32_t) {
+  const std::string empty = response("in_progress", nullptr, nullptr);
+  std::string out = response_event("response.created", empty);
+  out += response_event("response.in_progress", empty);
+  return out;
+}
+
+std::string ResponsesWriter::chat_news(const ChatNews& news) {
+  std::string out;
+  for (const AnswerDelta& delta : news.deltas) out += say(delta);
+  finish_ = news.event.finish;
+  return out;
+}
+
+std::string ResponsesWriter::say(const AnswerDelta& delta) {
+  using DeltaKind = AnswerDelta::Kind;
+  if (delta.kind == DeltaKind::kCallBegin) return open(Kind::kCall, delta.text);
+  if (delta.kind == DeltaKind::kCallEnd) return close();
+  if (delta.text.empty()) return "";
+  std::string out, type = "response.function_call_arguments.delta";
+  if (delta.kind != DeltaKind::kCallArguments) {
+    const bool reasoning = delta.kind == DeltaKind::kReasoning;
+    out = ensure_open(reasoning ? Kind::kReasoning : Kind::kMessage);
+    type = reasoning ? "response.reasoning_text.delta" : "response.output_text.delta";
+  }
+  items_.back().text += delta.text;
+  json::object fields = place();
+  fields["delta"] = delta.text;
+  if (items_.back().kind == Kind::kMessage) fields["logprobs"] = json::array();
+  return out + event(type, std::move(fields));
+}
+
+std::string ResponsesWriter::ensure_open(Kind kind) { return open_ && items_.back().kind == kind ? "" : open(kind); }
+
+void ResponsesWriter::add(Kind kind, const std::string& name) {
+  const char* prefix = kind == Kind::kCall ? "fc_" : kind == Kind::kMessage ? "msg_" : "rs_";
+  items_.push_back({.kind = kind, .id = prefix + random_id(), .text = "", .name = name, .call_id = ""});
+  if (kind == Kind::kCall) items_.back().call_id = "call_" + random_id();
+}
+
+std::string ResponsesWriter::open(Kind kind, const std::string& name) {
+  std::string out = close();
+  add(kind, name);
+  open_ = true;
+  json::object item = item_object(items_.back(), "in_progress");
+  if (kind != Kind::kCall) item["content"] = json::array();
+  out += event("response.output_item.added", {{"output_index", items_.size() - 1}, {"item", std::move(item)}});
+  if (kind == Kind::kCall) return out;
+  json::object fields = place();
+  fields["part"] = part_object(kind == Kind::kReasoning, "");
+  return out + event("response.content_part.added", std::move(fields));
+}
+
+std::string ResponsesWriter::close() {
+  if (!std::exchange(open_, false)) return "";
+  const Item& item = items_.back();
+  std::string out;
+  json::object fields = place();
+  if (item.kind == Kind::kCall) {
+    fields["name"] = item.name;
+    fields["arguments"] = item.text;
+    out = event("response.function_call_arguments.done", std::move(fields));
+  } else {
+    const bool reasoning = item.kind == Kind::kReasoning;
+    fields["text"] = item.text;
+    if (!reasoning) fields["logprobs"] = json::array();
+    out = event(reasoning ? "response.reasoning_text.done" : "response.output_text.done", std::move(fields));
+    json::object part = place();
+    part["part"] = part_object(reasoning, item.text);
+    out += event("response.content_part.done", std::move(part));
+  }
+  return out + event("response.output_item.done",
+                     {{"output_index", items_.size() - 1}, {"item", item_object(item, last_status())}});
+}
+
+// Which item, and which part of it, an event is about.
+json::object ResponsesWriter::place() const {
+  json::object out{{"item_id", items_.back().id}, {"output_index", items_.size() - 1}};
+  if (items_.back().kind != Kind::kCall) out["content_index"] = 0;
+  return out;
+}
+
+std::string ResponsesWriter::end(const Usage& usage) {
+  std::string out = items_.empty() ? open(Kind::kMessage) : "";
+  out += close();
+  const char* type = finish_ == FinishReason::kLength ? "response.incomplete" : "response.completed";
+  return out + response_event(type, finished(usage));
+}
+
+std::string ResponsesWriter::failure(const ApiError& error) {
+  return response_event("response.failed", response("failed", nullptr, &error));
+}
+
+std::string ResponsesWriter::chat_whole(const std::vector<ChatChoice>& choices, const Usage& usage) {
+  const ParsedAnswer& answer = choices[0].answer;
+  finish_ = choices[0].event.finish;
+  if (!answer.reasoning.empty()) {
+    add(Kind::kReasoning);
+    items_.back().text = answer.reasoning;
+  }
+  if (!answer.content.empty() || (answer.reasoning.empty() && answer.calls.empty())) {
+    add(Kind::kMessage);
+    items_.back().text = answer.content;
+  }
+  for (const ParsedAnswer::Call& call : answer.calls) {
+    add(Kind::kCall, call.name);
+    items_.back().text = call.arguments;
+  }
+  return finished(usage);
+}
+
+// Of the last item, once nothing is added to it.
+const char* ResponsesWriter::last_status() const {
+  return finish_ == FinishReason::kLength ? "incomplete" : "completed";
+}
+
+json::object ResponsesWriter::item_object(const Item& item, const char* status) const {
+  json::object out{{"id", item.id}, {"status", status}};
+  if (item.kind == Kind::kCall) {
+    out["type"] = "function_call";
+    out["call_id"] = item.call_id;
+    out["name"] = item.name;
+    out["arguments"] = item.text;
+    return out;
+  }
+  const bool reasoning = item.kind == Kind::kReasoning;
+  out["type"] = reasoning ? "reasoning" : "message";
+  out["content"] = json::array{part_object(reasoning, item.text)};
+  if (reasoning) {
+    out["summary"] = json::array();
+  } else {
+    out["role"] = "assistant";
+  }
+  return out;
+}
+
+// JSON: the answer as the next request's chat has it, without its reasoning.
+std::string ResponsesWriter::said_message() const {
+  std::string content;
+  json::array calls;
+  for (const Item& item : items_) {
+    if (item.kind == Kind::kMessage) content += item.text;
+    if (item.kind != Kind::kCall) continue;
+    calls.push_back({{"id", item.call_id},
+                     {"type", "function"},
+                     {"function", json::object{{"name", item.name}, {"arguments", item.text}}}});
+  }
+  json::object out{{"role", "assistant"}, {"content", content}};
+  if (!calls.empty()) out["tool_calls"] = std::move(calls);
+  return json::serialize(out);
+}
+
+// The whole response, kept for later if that is wanted.
+std::string ResponsesWriter::finished(const Usage& usage) {
+  std::string body = response(last_status(), &usage, nullptr);
+  if (!asked_.store) return body;
+  std::string conversation = asked_.conversation;
+  conversation.back() = ',';
+  conversation += said_message() + ']';
+  store_->put(asked_.owner, head_.id, {.body = body, .conversation = std::move(conversation)});
+  return body;
+}
+
+// `usage` and the output are there once it is finished.
+std::string ResponsesWriter::response(const char* status, const Usage* usage, const ApiError* error) const {
+  json::object out;
+  out["id"] = head_.id;
+  out["object"] = "response";
+  out["created_at"] = head_.created;
+  out["status"] = status;
+  out["model"] = head_.model;
+  out["background"] = false;
+  out["store"] = asked_.store;
+  out["error"] = nullptr;
+  if (error != nullptr) {
+    out["error"] =
+        json::object{{"code", error->code.empty() ? "server_error" : error->code}, {"message", error->message}};
+  }
+  out["incomplete_details"] = nullptr;
+  out["usage"] = nullptr;
+  json::array items;
+  if (usage != nullptr) {
+    for (size_t i = 0; i < items_.size(); i++) {
+      items.push_back(item_object(items_[i], i + 1 < items_.size() ? "completed" : last_status()));
+    }
+    out["usage"] = usage_object(*usage);
+    if (finish_ == FinishReason::kLength) out["incomplete_details"] = json::object{{"reason", "max_output_tokens"}};
+  }
+  out["output"] = std::move(items);
+  std::string text = json::serialize(out);
+  text.pop_back();
+  return text + ',' + asked_.echoed.substr(1);
+}
+
+}  // namespace ingle

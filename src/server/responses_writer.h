@@ -1,0 +1,68 @@
+// OpenAI's responses, as whole answers and as streams of typed events; kept for later requests when they are complete.
+#pragma once
+
+#include <boost/json.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "server/chat_answer.h"
+#include "server/openai_common.h"
+#include "server/response_store.h"
+
+namespace ingle {
+
+// What of the request is needed once it is answered.
+struct ResponsesAsked {
+  std::string echoed;        // JSON: an object with the fields of the request that the response repeats
+  std::string conversation;  // JSON: the messages so far, as StoredResponse has them; not empty
+  bool store = true;
+  uint64_t owner = 0;
+};
+
+class ResponsesWriter final : public ChatAnswerWriter {
+ public:
+  ResponsesWriter(const ServedModel& model, std::shared_ptr<ResponseStore> store, ResponsesAsked asked,
+                  std::shared_ptr<const AnswerParserOptions> options);
+
+  const char* stream_type() const override { return "text/event-stream"; }
+  std::string begin(uint32_t choices) override;
+  std::string end(const Usage& usage) override;
+  std::string failure(const ApiError& error) override;
+
+ private:
+  enum class Kind : uint8_t { kReasoning, kMessage, kCall };
+  // Of the output. The last one may be open: in the making.
+  struct Item {
+    Kind kind = Kind::kMessage;
+    std::string id, text;  // text: of a call the arguments
+    std::string name, call_id;
+  };
+
+  std::string chat_news(const ChatNews& news) override;
+  std::string chat_whole(const std::vector<ChatChoice>& choices, const Usage& usage) override;
+
+  void add(Kind kind, const std::string& name = "");
+  std::string say(const AnswerDelta& delta);
+  std::string ensure_open(Kind kind);
+  std::string open(Kind kind, const std::string& name = "");
+  std::string close();
+  std::string event(const std::string& type, boost::json::object fields);
+  std::string response_event(const char* type, const std::string& response);
+  boost::json::object place() const;
+  boost::json::object item_object(const Item& item, const char* status) const;
+  const char* last_status() const;
+  std::string response(const char* status, const Usage* usage, const ApiError* error) const;
+  std::string finished(const Usage& usage);
+  std::string said_message() const;
+
+  const AnswerHead head_;
+  const std::shared_ptr<ResponseStore> store_;
+  const ResponsesAsked asked_;
+  uint64_t sequence_ = 0;
+  std::vector<Item> items_;
+  bool open_ = false;
+  FinishReason finish_ = FinishReason::kNone;
+};
+
+}  // namespace ingle

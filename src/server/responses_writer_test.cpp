@@ -1,0 +1,155 @@
+#include "server/responses_writer.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace ingle {
+namespace {
+
+namespace json = boost::json;
+
+std::shared_ptr<const AnswerParserOptions> hermes() {
+  AnswerParserOptions out;
+  out.syntax.calls = CallFormat::kHermes;
+  out.syntax.reasoning_open = "<think>";
+  out.syntax.reasoning_close = "</think>";
+  out.tools = {{.name = "f", .text_parameters = {}}};
+  return std::make_shared<AnswerParserOptions>(out);
+}
+
+TokenEvent event(const std::string& text, FinishReason finish = FinishReason::kNone) {
+  TokenEvent out;
+  out.text = text;
+  out.finish = finish;
+  return out;
+}
+
+class ResponsesWriterTest : public ::testing::Test {
+ protected:
+  ResponsesWriterTest() { model.id = "m"; }
+
+  ResponsesWriter writer(bool kept = true) {
+    return {model, store, {.echoed = "{\"tools\":[]}", .conversation = "[{}]", .store = kept, .owner = 3}, hermes()};
+  }
+
+  // The events of a stream, whose numbers must rise by one.
+  static std::vector<json::object> events(const std::string& stream) {
+    std::vector<json::object> out;
+    size_t at = 0;
+    for (size_t end; (end = stream.find("\n\n", at)) != std::string::npos; at = end + 2) {
+      const std::string block = stream.substr(at, end - at);
+      out.push_back(json::parse(block.substr(block.find("\ndata: ") + 7)).as_object());
+      EXPECT_EQ(out.back()["sequence_number"].to_number<size_t>(), out.size() - 1);
+      EXPECT_EQ(block.substr(0, block.find('\n')), "event: " + std::string(out.back()["type"].as_string()));
+    }
+    EXPECT_EQ(at, stream.size());
+    return out;
+  }
+
+  // The letters r, m, c for the items, and i where one is incomplete.
+  static std::string shape(const json::value& response) {
+    std::string out;
+    for (const json::value& item : response.at("output").as_array()) {
+      out += item.at("type") == "reasoning" ? 'r' : item.at("type") == "message" ? 'm' : 'c';
+      if (item.at("status") == "incomplete") out += 'i';
+    }
+    return out;
+  }
+
+  ServedModel model;
+  std::shared_ptr<ResponseStore> store = std::make_shared<ResponseStore>();
+};
+
+constexpr const char* kAnswer =
+    "<think>why</think>so <tool_call>{\"name\": \"f\", \"arguments\": {\"a\": 1}}</tool_call>"
+    "<tool_call>{\"name\": \"f\", \"arguments\": {}}</tool_call>";
+
+TEST_F(ResponsesWriterTest, AStreamOfReasoningTextAndCalls) {
+  ResponsesWriter stream = writer();
+  std::string said = stream.begin(1);
+  for (const char* c = kAnswer; *c != '\0'; c++) said += stream.news(0, event(std::string(1, *c)));
+  said += stream.news(0, event("", FinishReason::kStop));
+  said += stream.end({});
+  const std::vector<json::object> all = events(said);
+  EXPECT_EQ(all.front().at("type"), "response.created");
+  EXPECT_EQ(all.back().at("type"), "response.completed");
+  const json::value& response = all.back().at("response");
+  EXPECT_EQ(shape(response), "rmcc");
+
+  // Each item is begun, said and ended, one after the other, and the last word on it is what the response has.
+  std::vector<std::string> text(4);
+  std::set<std::string> ids;
+  int64_t begun = -1, ended = -1;
+  for (const json::object& one : all) {
+    const std::string type(one.at("type").as_string());
+    if (!one.contains("output_index")) continue;
+    const int64_t index = one.at("output_index").to_number<int64_t>();
+    if (type == "response.output_item.added") {
+      EXPECT_EQ(begun, ended);
+      EXPECT_EQ(index, ++begun);
+      ids.insert(std::string(one.at("item").at("id").as_string()));
+    }
+    EXPECT_EQ(index, begun);
+    if (one.contains("item_id")) EXPECT_TRUE(ids.contains(std::string(one.at("item_id").as_string())));
+    if (one.contains("delta")) text[static_cast<size_t>(index)] += one.at("delta").as_string();
+    if (type == "response.output_item.done") {
+      ended = index;
+      EXPECT_EQ(one.at("item"), response.at("output").at(static_cast<size_t>(index)));
+    }
+  }
+  EXPECT_EQ(ended, 3);
+  EXPECT_EQ(ids.size(), 4u);
+  const json::array& output = response.at("output").as_array();
+  EXPECT_EQ(text[0], output[0].at("content").at(0).at("text").as_string());
+  EXPECT_EQ(text[1], output[1].at("content").at(0).at("text").as_string());
+  EXPECT_EQ(text[2], output[2].at("arguments").as_string());
+  EXPECT_EQ(text[3], output[3].at("arguments").as_string());
+  EXPECT_EQ(output[2].at("name"), "f");
+  EXPECT_NE(output[2].at("call_id"), output[3].at("call_id"));
+}
+
+TEST_F(ResponsesWriterTest, AWholeResponseHasTheSameItems) {
+  ResponsesWriter whole = writer();
+  const json::value response = json::parse(whole.whole({event(kAnswer, FinishReason::kStop)}, {}));
+  EXPECT_EQ(shape(response), "rmcc");
+  EXPECT_EQ(response.at("status"), "completed");
+  EXPECT_EQ(json::parse(response.at("output").at(2).at("arguments").as_string()), json::parse("{\"a\":1}"));
+  ResponsesWriter empty = writer();
+  EXPECT_EQ(shape(json::parse(empty.whole({event("", FinishReason::kStop)}, {}))), "m");
+  ResponsesWriter cut = writer();
+  const json::value shorter = json::parse(cut.whole({event("<think>a</think>b", FinishReason::kLength)}, {}));
+  EXPECT_EQ(shape(shorter), "rmi");
+  EXPECT_EQ(shorter.at("incomplete_details").at("reason"), "max_output_tokens");
+}
+
+TEST_F(ResponsesWriterTest, WhatIsKeptIsTheConversationWithTheAnswer) {
+  ResponsesWriter whole = writer();
+  const std::string body = whole.whole({event(kAnswer, FinishReason::kStop)}, {});
+  const json::value response = json::parse(body);
+  const auto kept = store->get(3, std::string(response.at("id").as_string()));
+  ASSERT_TRUE(kept);
+  EXPECT_EQ(kept->body, body);
+  const json::array messages = json::parse(kept->conversation).as_array();
+  ASSERT_EQ(messages.size(), 2u);
+  EXPECT_EQ(messages[1].at("role"), "assistant");
+  EXPECT_EQ(messages[1].at("tool_calls").as_array().size(), 2u);
+  EXPECT_EQ(messages[1].at("tool_calls").at(0).at("id"), response.at("output").at(2).at("call_id"));
+  EXPECT_EQ(kept->conversation.find("why"), std::string::npos);
+  ResponsesWriter other = writer(false);
+  const json::value not_kept = json::parse(other.whole({event("x", FinishReason::kStop)}, {}));
+  EXPECT_FALSE(store->get(3, std::string(not_kept.at("id").as_string())));
+}
+
+TEST_F(ResponsesWriterTest, AFailureEndsTheStream) {
+  ResponsesWriter stream = writer();
+  std::string said = stream.begin(1);
+  said += stream.news(0, event("so"));
+  said += stream.failure(shutting_down());
+  const std::vector<json::object> all = events(said);
+  EXPECT_EQ(all.back().at("type"), "response.failed");
+  EXPECT_EQ(all.back().at("response").at("error").at("code"), "shutting_down");
+}
+
+}  // namespace
+}  // namespace ingle

@@ -1,0 +1,162 @@
+"""serve: OpenAI's /v1/responses."""
+import json
+import unittest
+
+from server_harness import Server, ServerTest
+
+RESPONSES, CHAT = "/v1/responses", "/v1/chat/completions"
+
+
+def ask(given="the rain", **fields):
+    return {"input": given, "max_output_tokens": 12, "seed": 1, "ignore_eos": True, **fields}
+
+
+def typed(raw):
+    """The events of a stream: each says its type twice and has the next number."""
+    out = []
+    for block in raw.decode().split("\n\n")[:-1]:
+        name, data = block.split("\n")
+        out.append(json.loads(data.removeprefix("data: ")))
+        assert name == f"event: {out[-1]['type']}", block
+    assert [e["sequence_number"] for e in out] == list(range(len(out)))
+    return out
+
+
+def text(response):
+    return "".join(part["text"] for item in response["output"] for part in item["content"])
+
+
+class ResponsesTest(ServerTest):
+    def chat(self, messages, **fields):
+        body = {"messages": messages, "max_tokens": 12, "seed": 1, "ignore_eos": True, **fields}
+        return self.ok(CHAT, body)
+
+    def ending(self):
+        [end] = self.ok("/tokenize", {"prompt": "<|end|>", "add_special_tokens": False})["tokens"]
+        return {str(end): 100}
+
+    def same_as_chat(self, request, messages):
+        response, chat = self.ok(RESPONSES, {**ask(), **request}), self.chat(messages)
+        self.assertEqual(text(response), chat["choices"][0]["message"]["content"])
+        self.assertEqual(response["usage"]["input_tokens"], chat["usage"]["prompt_tokens"])
+        return response
+
+    def test_a_response(self):
+        response = self.same_as_chat({}, [{"role": "user", "content": "the rain"}])
+        self.assertEqual((response["object"], response["status"], response["model"]), ("response", "incomplete", "tiny-llama"))
+        self.assertEqual(response["incomplete_details"], {"reason": "max_output_tokens"})
+        [item] = response["output"]
+        self.assertEqual((item["type"], item["role"], item["content"][0]["type"]), ("message", "assistant", "output_text"))
+        usage = response["usage"]
+        self.assertEqual(usage["total_tokens"], usage["input_tokens"] + usage["output_tokens"])
+        self.assertEqual(usage["output_tokens"], 12)
+        self.assertEqual((response["tools"], response["tool_choice"], response["parallel_tool_calls"]), ([], "auto", True))
+        ended = self.ok(RESPONSES, ask(ignore_eos=False, logit_bias=self.ending(), metadata={"a": "b"}))
+        self.assertEqual((ended["status"], ended["incomplete_details"], ended["metadata"]), ("completed", None, {"a": "b"}))
+
+    def test_input_in_all_its_forms(self):
+        user = [{"role": "user", "content": "the rain"}]
+        for given in ("the rain", user, [{"type": "message", **user[0]}],
+                      [{"role": "user", "content": [{"type": "input_text", "text": "the rain"}]}],
+                      [{"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "x"}, user[0]]):
+            self.same_as_chat({"input": given}, user)
+        system = {"role": "system", "content": "x\n\ny"}
+        for role in ("system", "developer"):
+            self.same_as_chat({"input": [{"role": role, "content": "y"}, user[0]], "instructions": "x"}, [system, user[0]])
+        self.same_as_chat({"input": [user[0], {"type": "message", "id": "msg_1", "status": "completed", "role": "assistant",
+                                               "content": [{"type": "output_text", "text": "a", "annotations": []}]}, user[0]]},
+                          [user[0], {"role": "assistant", "content": "a"}, user[0]])
+        call = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+        self.same_as_chat({"input": [user[0], {"role": "assistant", "content": "a"},
+                                     {"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}"},
+                                     {"type": "function_call_output", "call_id": "c1", "output": "b"}]},
+                          [user[0], {"role": "assistant", "content": "a", "tool_calls": [call]},
+                           {"role": "tool", "tool_call_id": "c1", "content": "b"}])
+
+    def test_a_stream_says_what_the_whole_response_does(self):
+        for fields in ({}, {"ignore_eos": False, "logit_bias": self.ending()}, {"temperature": 2, "stop": ["e"]}):
+            whole = self.ok(RESPONSES, ask(**fields))
+            said = typed(self.ok(RESPONSES, ask(stream=True, **fields)))
+            names = [e["type"].removeprefix("response.") for e in said]
+            deltas = [e for e in said if e["type"] == "response.output_text.delta"]
+            end = "incomplete" if whole["status"] == "incomplete" else "completed"
+            self.assertEqual(names, ["created", "in_progress", "output_item.added", "content_part.added"]
+                             + ["output_text.delta"] * len(deltas)
+                             + ["output_text.done", "content_part.done", "output_item.done", end])
+            self.assertEqual("".join(e["delta"] for e in deltas), text(whole))
+            self.assertEqual(said[-4]["text"], text(whole))
+            self.assertEqual(said[-2]["item"], said[-1]["response"]["output"][0])
+            self.assertEqual({e["item_id"] for e in said if "item_id" in e}, {said[-2]["item"]["id"]})
+            changing = ("id", "created_at", "output")
+            last = said[-1]["response"]
+            last["usage"]["input_tokens_details"] = whole["usage"]["input_tokens_details"]
+            self.assertEqual({k: v for k, v in last.items() if k not in changing}, {k: v for k, v in whole.items() if k not in changing})
+            self.assertEqual(said[0]["response"]["status"], "in_progress")
+            self.assertEqual(self.server.request("GET", f"{RESPONSES}/{last['id']}")[0], 200)
+
+    def test_a_conversation_goes_on(self):
+        first = self.ok(RESPONSES, ask(instructions="x"))
+        second = self.ok(RESPONSES, ask("and then", previous_response_id=first["id"], stream=True))
+        second = typed(second)[-1]["response"]
+        self.assertEqual(second["previous_response_id"], first["id"])
+        messages = [{"role": "user", "content": "the rain"}, {"role": "assistant", "content": text(first)},
+                    {"role": "user", "content": "and then"}]
+        self.assertEqual(text(second), self.chat(messages)["choices"][0]["message"]["content"])
+        third = self.ok(RESPONSES, ask("so", previous_response_id=second["id"]))
+        messages += [{"role": "assistant", "content": text(second)}, {"role": "user", "content": "so"}]
+        self.assertEqual(text(third), self.chat(messages)["choices"][0]["message"]["content"])
+
+    def test_what_is_kept(self):
+        kept, not_kept = self.ok(RESPONSES, ask()), self.ok(RESPONSES, ask(store=False))
+        self.assertEqual((kept["store"], not_kept["store"]), (True, False))
+        self.assertEqual(self.server.request("GET", f"{RESPONSES}/{kept['id']}")[2], kept)
+        self.assertEqual(self.server.request("GET", f"{RESPONSES}/{not_kept['id']}")[0], 404)
+        self.refused(400, RESPONSES, ask(previous_response_id=not_kept["id"]), "no response")
+        gone = self.server.request("DELETE", f"{RESPONSES}/{kept['id']}")
+        self.assertEqual((gone[0], gone[2]), (200, {"id": kept["id"], "object": "response", "deleted": True}))
+        self.assertEqual(self.server.request("DELETE", f"{RESPONSES}/{kept['id']}")[0], 404)
+        error = self.refused(400, RESPONSES, ask(previous_response_id=kept["id"]), "no response")
+        self.assertEqual((error["code"], error["param"]), ("previous_response_not_found", "previous_response_id"))
+        for path in ("/v1/responses/", "/v1/responses/x/input_items", "/v1/responses/" + "x" * 5000):
+            self.assertEqual(self.server.request("GET", path)[0], 404)
+        first = self.ok(RESPONSES, ask(max_output_tokens=1))["id"]
+        for _ in range(256):
+            self.ok(RESPONSES, ask(max_output_tokens=1))
+        self.assertEqual(self.server.request("GET", f"{RESPONSES}/{first}")[0], 404)
+
+    def test_each_key_has_its_own(self):
+        server = Server("--api-key", "one", "--api-key", "two")
+        one, two = ({"Authorization": f"Bearer {key}"} for key in ("one", "two"))
+        status, _, response = server.post(RESPONSES, ask(), **one)
+        self.assertEqual(status, 200)
+        path = f"{RESPONSES}/{response['id']}"
+        self.assertEqual([server.request(method, path, headers=two)[0] for method in ("GET", "DELETE")], [404, 404])
+        self.assertEqual(server.post(RESPONSES, ask(previous_response_id=response["id"]), **two)[0], 400)
+        self.assertEqual(server.request("GET", path, headers=one)[0], 200)
+        self.assertEqual(server.request("GET", path)[0], 401)
+        self.assertEqual(server.stop(), 0)
+
+    def test_what_can_not_be(self):
+        user = {"role": "user", "content": "x"}
+        for body, says in [({}, "input"), ({"input": []}, "input"), ({"input": 3}, "input"), ({"input": [3]}, "input[0]"),
+                           ({"input": [{"role": "king", "content": "x"}]}, "input[0].role"), ({"input": [{"role": "user"}]}, "input[0].content"),
+                           ({"input": [{"role": "user", "content": [{"type": "input_image", "image_url": "x"}]}]}, "input[0].content[0]"),
+                           ({"input": [{"type": "item_reference", "id": "x"}]}, "input[0]"), ({"input": [{"type": 3}]}, "input[0]"),
+                           ({"input": [{"type": "function_call", "call_id": "c", "name": 3}]}, "input[0].name"),
+                           ({"input": [{"type": "function_call_output", "output": "x"}]}, "input[0].call_id"),
+                           (ask(background=True), "background"), (ask(conversation="x"), "conversation"), (ask(prompt={"id": "x"}), "prompt"),
+                           (ask(top_logprobs=3), "top_logprobs"), (ask(max_output_tokens=0), "max_completion_tokens"),
+                           (ask(tools=[{"type": "custom", "name": "f"}]), "tools[0]"), (ask(tools=3), "tools"), (ask(truncation="x"), "truncation"),
+                           (ask(text=3), "text"), (ask(instructions=3), "instructions"), (ask(store="x"), "store"),
+                           (ask(previous_response_id=3), "previous_response_id"), (ask(temperature="hot"), "temperature")]:
+            self.refused(400, RESPONSES, body, says)
+        self.refused(404, RESPONSES, ask(model="gpt-5"))
+        error = self.refused(400, RESPONSES, ask("x " * 2000))
+        self.assertEqual(error["code"], "context_length_exceeded")
+        self.ok(RESPONSES, ask("x " * 2000, truncation="auto"))
+        self.ok(RESPONSES, ask([user], include=["reasoning.encrypted_content"], reasoning={"effort": "low", "summary": "auto"},
+                               tools=[{"type": "web_search"}], text={"verbosity": "low"}, prompt_cache_key="x", service_tier="auto"))
+
+
+if __name__ == "__main__":
+    unittest.main()
