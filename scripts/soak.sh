@@ -28,6 +28,10 @@ home=${INGLE_HOME:-$HOME/.local/share/ingle}
 INGLE_SMOLLM2=$(find "$home/blobs" -name 'sha256-b179c952*') \
     ctest --test-dir "$build" --output-on-failure --no-tests=error -R SameBitsReal
 
+echo "== Hostile clients, and 64 clients with 2,000 requests"
+INGLE_LOAD=soak INGLE_LOAD_MODEL=$(find "$home/blobs" -name 'sha256-b179c952*') \
+    ctest --test-dir "$build" --output-on-failure --no-tests=error -R '^load[.](hostile|same_answers)'
+
 echo "== Fuzzers, $minutes minutes each; what they find lies in build/found"
 cmake --preset asan -B build/fuzz -DCMAKE_CXX_COMPILER=clang++-16 -DINGLE_BUILD_FUZZERS=ON > /dev/null
 mkdir -p build/found

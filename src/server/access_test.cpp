@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+
 namespace ingle {
 namespace {
 
@@ -46,6 +48,29 @@ TEST(Access, EachKeyOwnsWhatItLeavesInTheCache) {
   const Access access({.keys = {{"one"}, {"two"}}, .hosts = {}});
   EXPECT_EQ(asked(access, "one").cache_owner, asked(access, "one").cache_owner);
   EXPECT_NE(asked(access, "one").cache_owner, asked(access, "two").cache_owner);
+}
+
+TEST(Access, NamedPagesMayAskButNotManage) {
+  const Access access({.origins = {"https://app.example"}, .all_manage = true});
+  const auto ask = [&](const char* origin) {
+    HttpRequest request;
+    request.headers = {{"Host", "localhost:1"}, {"Origin", origin}};
+    const bool refused = access.refuse(request, false).has_value();
+    return std::pair(!refused, request.may_manage);
+  };
+  EXPECT_EQ(ask("https://APP.example"), std::pair(true, false));
+  EXPECT_EQ(ask("http://localhost:1"), std::pair(true, true));
+  EXPECT_EQ(ask("https://app.example.evil"), std::pair(false, false));
+}
+
+TEST(Access, OriginsAreThoseThatBrowsersSend) {
+  for (const char* good : {"*", "https://app.example", "http://localhost:3000", "http://[::1]:80"}) {
+    EXPECT_TRUE(check_origin(good).ok()) << good;
+  }
+  for (const char* bad : {"", "null", "app.example", "https://", "https://a/", "https://a,b", "https://*", "file://x",
+                          "https://a b", "https://a\r\nX: y", "**"}) {
+    EXPECT_FALSE(check_origin(bad).ok()) << bad;
+  }
 }
 
 TEST(Access, ModelsAreManagedByThoseWhoMay) {
