@@ -28,7 +28,7 @@ void FairShare::leave(Account* account) {
     accounts_.clear();
     floor_ = 0;
   } else if (account->served <= floor_) {
-    accounts_.erase(account->owner);
+    accounts_.erase(ShareOwner(account->owner));  // the account goes with it
   } else if (accounts_.size() - active_ > kMostIdle) {
     forget_idle();
   }
