@@ -75,8 +75,11 @@ class Conversation {
     end_turn(blocks);
   }
 
-  bool ends_with_assistant() const { return !messages_.empty() && last_role_ == "assistant"; }
-  Value messages() { return Value::list(std::move(messages_)); }
+  bool ends_with_assistant() const { return last_role_ == "assistant"; }
+  Value messages() {
+    flush();
+    return Value::list(std::move(messages_));
+  }
 
  private:
   // What the blocks of a turn have brought that is in no message yet.
@@ -162,30 +165,35 @@ class Conversation {
 
   // A message that is nothing but text, which goes on the one before if that is one of the same role.
   void add_text(const std::string& role, const std::string& text) {
-    if (plain_ && role == last_role_) {
+    if (has_text_ && role == last_role_) {
       last_text_ += "\n" + text;
-      messages_.pop_back();
-    } else {
-      last_text_ = text;
+      return;
     }
+    flush();
+    last_role_ = role;
+    last_text_ = text;
+    has_text_ = true;
+  }
+
+  void flush() {
+    if (!std::exchange(has_text_, false)) return;
     Entries message;
-    set(message, "role", text_value(role));
+    set(message, "role", text_value(last_role_));
     set(message, "content", text_value(last_text_));
-    push(role, std::move(message));
-    plain_ = true;
+    messages_.push_back(Value::dict(std::move(message)));
   }
 
   void push(const std::string& role, Entries message) {
+    flush();
     messages_.push_back(Value::dict(std::move(message)));
     last_role_ = role;
-    plain_ = false;
   }
 
   RequestFields& fields_;
   Items messages_;
   std::map<std::string, std::string> names_;  // of the functions called, by the call's id
   std::string last_role_, last_text_;
-  bool plain_ = false;  // the last message is nothing but last_text_
+  bool has_text_ = false;  // last_text_ is a message that is not in messages_ yet
 };
 
 void translate_messages(RequestFields& fields, Entries& out) {

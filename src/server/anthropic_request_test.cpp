@@ -89,6 +89,13 @@ TEST(AnthropicRequest, TheRest) {
   EXPECT_EQ(with_fields(R"("output_config":{"effort":"low"})", "response_format"), "");
 }
 
+TEST(AnthropicRequest, ManyTurnsOfOneRoleTakeLinearTime) {
+  std::string turns;
+  for (int i = 0; i < 200'000; i++) turns += R"({"role":"user","content":"0123456789"},)";
+  turns += R"({"role":"assistant","content":"x"})";
+  EXPECT_GT(messages(turns).size(), size_t{200'000} * 11);
+}
+
 TEST(AnthropicRequest, NamesWhatIsWrong) {
   EXPECT_EQ(translated(R"({"messages":[{"role":"user","content":"x"}]})", "", true), "error: max_tokens");
   EXPECT_EQ(translated("{}", ""), "error: messages");

@@ -146,6 +146,12 @@ std::optional<ApiError> Api::refusal(HttpRequest& request, HttpHeaders& more) co
   return request.account != nullptr ? request.account->count_request(KeyAccount::Clock::now()) : std::nullopt;
 }
 
+// What handlers do may ask the file system, which may take its time.
+bool Api::is_slow(const HttpRequest& request) const {
+  const Route* route = find_route(request.method, request.path);
+  return route != nullptr && route->handler != nullptr;
+}
+
 std::unique_ptr<Answer> Api::handle(const HttpRequest& request) {
   Reply reply = route_safely(request);
   if (request.body.size() > kLargeBodyBytes) give_back_freed_memory();

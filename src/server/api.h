@@ -24,7 +24,7 @@ class Api {
   // The request passed refuse(). Whatever goes wrong is an answer too.
   std::unique_ptr<Answer> handle(const HttpRequest& request);
   // May handle() take so long that it belongs on a worker?
-  bool is_slow(const HttpRequest& request) const { return request.method != "GET" && request.method != "HEAD"; }
+  bool is_slow(const HttpRequest& request) const;
   // To a request that is none, or too large; as much of it as could be read.
   HttpResponse malformed(const HttpRequest& request, unsigned status, std::string message) const;
 

@@ -122,17 +122,6 @@ void add_tools(RequestFields& fields, const std::string& where, const Value& lis
   if (!items.empty()) out.tools = Value::list(std::move(items));
 }
 
-void refuse_tools(RequestFields& fields) {
-  const Value* tools = fields.find("tools");
-  const Value* choice = fields.find("tool_choice");
-  if (tools != nullptr && !(tools->is_sequence() && tools->items().empty())) {
-    return fields.refuse("tools", "are not supported: this server gives no tool calls");
-  }
-  if (choice != nullptr && !is_text(choice, "auto") && !is_text(choice, "none")) {
-    fields.refuse("tool_choice", "asks for tool calls, which are not supported");
-  }
-}
-
 void read_tools(RequestFields& fields, ChatTools& out) {
   if (const Value* list = fields.find("tools")) add_tools(fields, "tools", *list, out);
   read_choice(fields, out);

@@ -25,8 +25,6 @@ struct ChatTools {
   std::vector<AnswerParserOptions::Tool> callable;  // the same, as the parser knows them
 };
 
-// Refuses tools, and a tool_choice that asks for calls: for writers that know no calls.
-void refuse_tools(RequestFields& fields);
 // Reads tools, tool_choice and parallel_tool_calls.
 void read_tools(RequestFields& fields, ChatTools& out);
 // Adds a list of tools in OpenAI's shape; `where` names it in errors.

@@ -121,35 +121,44 @@ void translate_messages(RequestFields& fields, Entries& out) {
   set(out, "messages", Value::list(std::move(messages)));
 }
 
-}  // namespace
-
-Value openai_body_of_ollama(RequestFields& fields, std::optional<ApiError>& error) {
+// What chats and prompts have in common.
+Entries translate_common(RequestFields& fields, std::optional<ApiError>& error) {
   Entries out;
   translate_options(fields, out, error);
   translate_format(fields, out);
   translate_think(fields, out);
-  translate_messages(fields, out);
-  bool logprobs = false;
-  fields.read("logprobs", logprobs);
-  if (logprobs) fields.refuse("logprobs", "are not supported");
-  for (const char* name : {"stream", "tools", "truncate"}) {
+  for (const char* name : {"stream", "truncate", "logprobs", "top_logprobs"}) {
     if (const Value* value = fields.find(name)) set(out, name, *value);
   }
+  return out;
+}
+
+void add_message(Items& messages, std::string_view role, const std::string& content) {
+  Entries message;
+  set(message, "role", text_value(role));
+  set(message, "content", text_value(content));
+  messages.push_back(Value::dict(std::move(message)));
+}
+
+}  // namespace
+
+Value openai_body_of_chat(RequestFields& fields, std::optional<ApiError>& error) {
+  Entries out = translate_common(fields, error);
+  translate_messages(fields, out);
+  if (const Value* tools = fields.find("tools")) set(out, "tools", *tools);
   if (fields.error()) error = fields.error();
   return Value::dict(std::move(out));
 }
 
-Value conversation(const std::string& system, const std::string& prompt) {
+Value openai_body_of_prompt(RequestFields& fields, const std::string& system, const std::string& prompt,
+                            std::optional<ApiError>& error) {
+  Entries out = translate_common(fields, error);
   Items messages;
-  const auto add = [&](std::string_view role, const std::string& content) {
-    Entries message;
-    set(message, "role", text_value(role));
-    set(message, "content", text_value(content));
-    messages.push_back(Value::dict(std::move(message)));
-  };
-  if (!system.empty()) add("system", system);
-  add("user", prompt);
-  return Value::list(std::move(messages));
+  if (!system.empty()) add_message(messages, "system", system);
+  add_message(messages, "user", prompt);
+  set(out, "messages", Value::list(std::move(messages)));
+  if (fields.error()) error = fields.error();
+  return Value::dict(std::move(out));
 }
 
 }  // namespace ingle

@@ -16,7 +16,7 @@ std::string translated(const std::string& body) {
   EXPECT_FALSE(error) << body;
   if (error) return error->message;
   RequestFields fields(value);
-  const jinja::Value out = openai_body_of_ollama(fields, error);
+  const jinja::Value out = openai_body_of_chat(fields, error);
   return error ? "error: " + error->param : jinja::to_json_text(out, {});
 }
 

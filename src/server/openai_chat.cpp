@@ -1,8 +1,6 @@
 #include <utility>
 
-#include "server/chat_answer.h"
-#include "server/chat_continuation.h"
-#include "server/chat_messages.h"
+#include "server/chat_request.h"
 #include "server/digest.h"
 #include "server/openai.h"
 #include "server/openai_common.h"
@@ -12,16 +10,6 @@ namespace ingle {
 namespace {
 
 namespace json = boost::json;
-
-json::object logprob_object(const Tokenizer& tokenizer, TokenId id, float logprob, bool as_id) {
-  json::array bytes;
-  for (const char byte : tokenizer.token_bytes(id)) bytes.push_back(static_cast<unsigned char>(byte));
-  json::object out;
-  out["token"] = token_name(tokenizer, id, as_id);
-  out["logprob"] = said_logprob(logprob);
-  out["bytes"] = std::move(bytes);
-  return out;
-}
 
 json::object call_object(const std::string& name, const std::string& arguments) {
   json::object out;
@@ -37,17 +25,16 @@ json::value chat_finish(FinishReason finish, bool calls_tools) {
 
 class ChatWriter final : public ChatAnswerWriter {
  public:
-  ChatWriter(std::shared_ptr<ServedModel> model, const GenerationFields& fields, std::vector<TokenId> prompt,
-             std::shared_ptr<const AnswerParserOptions> options)
-      : ChatAnswerWriter(std::move(options)),
+  ChatWriter(std::shared_ptr<ServedModel> model, const ChatRequest& asked)
+      : ChatAnswerWriter(asked.reading),
         model_(std::move(model)),
         tokenizer_(model_->engine->tokenizer()),
         head_(*model_, "chatcmpl-"),
-        logprobs_(fields.request.logprobs),
-        tokens_as_ids_(fields.tokens_as_ids),
-        include_usage_(fields.include_usage),
-        prompt_logprobs_(fields.request.prompt_logprobs),
-        prompt_(std::move(prompt)) {}
+        logprobs_(asked.generation.request.logprobs),
+        tokens_as_ids_(asked.generation.tokens_as_ids),
+        include_usage_(asked.generation.include_usage),
+        prompt_logprobs_(asked.generation.request.prompt_logprobs),
+        prompt_(asked.prompt) {}
 
   const char* stream_type() const override { return "text/event-stream"; }
 
@@ -135,16 +122,7 @@ class ChatWriter final : public ChatAnswerWriter {
 
   json::value logprobs(const TokenEvent& event) const {
     if (!logprobs_) return nullptr;
-    json::array content;
-    for (size_t i = 0; i < said_tokens(tokenizer_, event); i++) {
-      json::object token = logprob_object(tokenizer_, event.tokens[i], event.logprobs[i], tokens_as_ids_);
-      json::array top;
-      for (const auto& [id, logprob] : event.top_logprobs[i]) {
-        top.push_back(logprob_object(tokenizer_, id, logprob, tokens_as_ids_));
-      }
-      token["top_logprobs"] = std::move(top);
-      content.push_back(std::move(token));
-    }
+    json::array content = chat_logprobs(tokenizer_, event, tokens_as_ids_);
     return json::object{{"content", std::move(content)}, {"refusal", nullptr}};
   }
 
@@ -156,64 +134,13 @@ class ChatWriter final : public ChatAnswerWriter {
   const std::vector<TokenId> prompt_;
 };
 
-void read_logprobs(RequestFields& fields, Request& request) {
-  fields.read("logprobs", request.logprobs);
-  fields.read("top_logprobs", request.top_logprobs, 0, kMaxTopLogprobs);
-  if (request.top_logprobs > 0 && !request.logprobs)
-    fields.refuse("top_logprobs", "is for logprobs only (set logprobs)");
-}
-
-// What would change the answer and that we can't do.
-void refuse_unsupported(RequestFields& fields) {
-  if (fields.has("audio")) fields.refuse("audio", "is not supported");
-  if (fields.has("modalities")) {
-    const jinja::Value& given = *fields.find("modalities");
-    const bool text_only = given.is_sequence() && given.items().size() == 1 && given.items()[0].is_string() &&
-                           given.items()[0].text() == "text";
-    if (!text_only) fields.refuse("modalities", "may only be [\"text\"]");
-  }
-}
-
-// An answer without the call that was asked for would not be what was asked for.
-void refuse_forced_calls(RequestFields& fields, const ChatTools& tools) {
-  for (const char* name : {"functions", "function_call"}) {
-    if (fields.has(name)) fields.refuse(name, "is not supported (use tools and tool_choice)");
-  }
-  if (tools.choice == ToolChoice::kRequired || tools.choice == ToolChoice::kNamed) {
-    fields.refuse("tool_choice", "may only be auto or none: calls can't be enforced");
-  }
-}
-
 }  // namespace
 
 Reply openai_chat(ApiCall& call) {
-  RequestFields& fields = call.fields;
-  const std::shared_ptr<ServedModel>& model = call.model;
-  GenerationFields generation;
-  generation.request.sampling = model->engine->info().default_sampling;
-  read_generation_fields(fields, generation);
-  fields.read("max_completion_tokens", generation.request.max_tokens, 1, kMaxTokens);
-  read_logprobs(fields, generation.request);
-  refuse_unsupported(fields);
-  ChatInput input;
-  read_chat_input(fields, input);
-  if (!fields.error()) read_continuation(fields, input);
-  ChatTools tools;
-  read_tools(fields, tools);
-  refuse_forced_calls(fields, tools);
-  input.tools = tools.tools;
-  if (fields.error()) return *fields.error();
-  if (!model->chat) {
-    return invalid_field("model", "the model has no chat template (use /v1/completions)");
-  }
-  generation.request.continues_text = input.continue_final_message;
-  Result<ChatPrompt::Rendered> prompt = model->chat->render(std::move(input));
-  if (!prompt.ok()) return invalid_field("messages", prompt.error().to_string());
-  truncate_prompt(generation.truncate, model->engine->tokenizer(), model->engine->info().context,
-                  generation.request.max_tokens, prompt->tokens);
-  auto options = plan_chat_answer(*model->chat, *prompt, tools, generation.request);
-  auto writer = std::make_unique<ChatWriter>(model, generation, prompt->tokens, std::move(options));
-  return start_answer(call, generation, {prompt->tokens}, std::move(writer));
+  const auto read = read_chat_request(call.fields, *call.model);
+  if (const ApiError* refused = std::get_if<ApiError>(&read)) return *refused;
+  const ChatRequest& asked = std::get<ChatRequest>(read);
+  return start_answer(call, asked.generation, {asked.prompt}, std::make_unique<ChatWriter>(call.model, asked));
 }
 
 }  // namespace ingle

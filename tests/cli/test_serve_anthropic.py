@@ -103,6 +103,30 @@ class MessagesTest(ServerTest):
                             ("user", [result, {"type": "text", "text": "z"}]))
             self.assertTrue(self.ok(MESSAGES, ask(messages=history))["id"])
 
+    def test_tools_go_to_the_template(self):
+        tool = {"name": "f", "description": "d", "input_schema": {"type": "object"}, "cache_control": {"type": "ephemeral"}}
+        count = lambda **fields: self.ok(COUNT, ask(**fields))["input_tokens"]
+        self.assertGreater(count(tools=[tool]), count())
+        self.assertEqual(count(tools=[tool], tool_choice={"type": "none"}), count())
+        self.assertTrue(self.ok(MESSAGES, ask(tools=[{**tool, "type": "custom"}], tool_choice={"type": "auto", "disable_parallel_tool_use": True}))["id"])
+
+    def test_a_request_as_claude_code_sends_it(self):
+        cached = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
+        schema = {"$schema": "x", "type": "object", "additionalProperties": False}
+        use = {"type": "tool_use", "id": "toolu_01", "name": "Read", "input": {"path": "a.c"}}
+        body = {"model": "tiny-llama", "max_tokens": 32000, "stream": True, "temperature": 1, "metadata": {"user_id": "user_1_account__session_2"},
+                "system": [{"type": "text", "text": "a"}, {"type": "text", "text": "b", **cached}],
+                "tools": [{"name": "Read", "description": "Reads", "input_schema": schema}],
+                "thinking": {"type": "enabled", "budget_tokens": 31999}, "context_management": {"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]},
+                "messages": turns(("user", [{"type": "text", "text": "<system-reminder>"}, {"type": "text", "text": "Fix it.", **cached}]),
+                                  ("assistant", [{"type": "thinking", "thinking": "c", "signature": "EqQ="}, use]),
+                                  ("user", [{"type": "tool_result", "tool_use_id": "toolu_01", "content": "int x", "is_error": False, **cached}]))}
+        headers = {"x-api-key": "any", "anthropic-version": "2023-06-01", "anthropic-beta": "claude-code-20250219,interleaved-thinking-2025-05-14", "x-app": "cli",
+                   "anthropic-dangerous-direct-browser-access": "true", "x-stainless-lang": "js", "x-stainless-retry-count": "0", "Accept": "application/json"}
+        said = events(self.ok(MESSAGES + "?beta=true", body, **headers))
+        self.assertEqual((said[0]["type"], said[-1]["type"]), ("message_start", "message_stop"))
+        self.assertGreater(said[0]["message"]["usage"]["input_tokens"], 50)
+
     def test_cached_tokens_are_counted_apart(self):
         long = ask("tell me more " * 20)
         first, second = (self.ok(MESSAGES, long)["usage"] for _ in range(2))

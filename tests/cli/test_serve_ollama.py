@@ -85,6 +85,20 @@ class AnswerTest(OllamaTest):
         if endless["done_reason"] == "length":
             self.assertEqual(endless["eval_count"] + endless["prompt_eval_count"], 512)
 
+    def test_log_probabilities(self):
+        openai = self.ok("/v1/chat/completions", {"messages": chat()["messages"], "max_tokens": 12, "seed": 1, "logprobs": True, "top_logprobs": 2})
+        expected = openai["choices"][0]["logprobs"]["content"]
+        asked = {"logprobs": True, "top_logprobs": 2}
+        self.assertEqual(self.ok(CHAT, chat(**asked))["logprobs"], expected)
+        self.assertEqual(self.ok(GENERATE, generate(**asked))["logprobs"], expected)
+        said = lines(self.ok(CHAT, chat(**asked, stream=True)))
+        self.assertEqual([token for line in said for token in line.get("logprobs", [])], expected)
+
+    def test_tools_go_to_the_template(self):
+        tool = {"type": "function", "function": {"name": "f", "description": "d", "parameters": {"type": "object", "properties": {}}}}
+        self.assertGreater(self.ok(CHAT, chat(tools=[tool]))["prompt_eval_count"], self.ok(CHAT, chat())["prompt_eval_count"])
+        self.assertEqual(self.ok(CHAT, chat(tools=[], think=False))["message"], self.ok(CHAT, chat())["message"])
+
     def test_a_context_goes_on(self):
         first = self.ok(GENERATE, generate())
         self.assertEqual(len(first["context"]), first["prompt_eval_count"] + first["eval_count"])
@@ -116,7 +130,8 @@ class AnswerTest(OllamaTest):
         for body, says in ((chat(options={"temperature": "hot"}), "temperature"), (chat(options={"num_predict": -3}), "num_predict"),
                            (chat() | {"options": 7}, "options"), (chat(options={"mirostat": 2}), "mirostat"), (chat(options={"tfs_z": 0.5}), "tfs_z"),
                            (chat(options={"stop": [""]}), "stop"), (chat(options={"seed": "x"}), "seed"), (chat(options={"top_p": 2}), "top_p"),
-                           (chat(format="yaml"), "format"), (chat(think="hard"), "think"), (chat(stream="yes"), "stream"), (chat(logprobs=True), "logprobs"), (chat(keep_alive=[]), "keep_alive"),
+                           (chat(format="yaml"), "format"), (chat(think="hard"), "think"), (chat(stream="yes"), "stream"), (chat(logprobs=3), "logprobs"), (chat(top_logprobs=2), "top_logprobs"), (chat(think=True), "think"),
+                           (chat(tools={}), "tools"), (chat(tools=[1]), "tools[0]"), (chat(keep_alive=[]), "keep_alive"),
                            (chat() | {"messages": "x"}, "messages"), (chat() | {"messages": [1]}, "messages[0]"),
                            (chat() | {"messages": [{"role": "user", "content": "x", "images": ["aGk="]}]}, "messages[0].images"),
                            (chat() | {"messages": [{"role": "king", "content": "x"}]}, "role"), (chat(model=7), "model"),

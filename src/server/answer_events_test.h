@@ -1,0 +1,41 @@
+// For the tests of writers of answers: a chat request whose answers have calls of f and g as Hermes writes them, and
+// events of an answer.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "server/chat_request.h"
+
+namespace ingle {
+
+inline ChatRequest chat_with_tools() {
+  AnswerParserOptions reading;
+  reading.syntax.calls = CallFormat::kHermes;
+  reading.syntax.reasoning_open = "<think>";
+  reading.syntax.reasoning_close = "</think>";
+  reading.tools = {{.name = "f", .text_parameters = {}}, {.name = "g", .text_parameters = {}}};
+  ChatRequest out;
+  out.prompt = {1, 2, 3};
+  out.reading = std::make_shared<AnswerParserOptions>(reading);
+  return out;
+}
+
+inline TokenEvent answer_event(const std::string& text, FinishReason finish = FinishReason::kNone) {
+  TokenEvent out;
+  out.text = text;
+  out.finish = finish;
+  return out;
+}
+
+inline Usage usage_of_test() {
+  Usage usage;
+  usage.prompt_tokens = 10;
+  usage.cached_tokens = 4;
+  usage.completion_tokens = 7;
+  usage.prompt_ms = 2;
+  usage.generation_ms = 3;
+  return usage;
+}
+
+}  // namespace ingle
