@@ -58,8 +58,9 @@ CHAT_TEMPLATE = ("{% for message in messages %}{{ message['role'] + ': ' + messa
                  "{% if add_generation_prompt %}{{ 'assistant:' }}{% endif %}")
 
 
-def read_safetensors(directory):
-    """Yields (name, float32 array) from every *.safetensors file of a directory."""
+def read_safetensors(directory, leave_out=()):
+    """Yields (name, float32 array) from every *.safetensors file of a directory, but for those whose names end with one
+    of `leave_out`."""
     numpy_types = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": np.uint16}
     paths = sorted(pathlib.Path(directory).glob("*.safetensors"))
     if not paths:
@@ -69,7 +70,7 @@ def read_safetensors(directory):
             header_bytes = int.from_bytes(data[:8], "little")
             header = json.loads(data[8:8 + header_bytes])
             for name, entry in header.items():
-                if name == "__metadata__":
+                if name == "__metadata__" or name.endswith(tuple(leave_out)):
                     continue
                 if entry["dtype"] not in numpy_types:
                     raise SystemExit(f"{path}: tensor {name} has type {entry['dtype']}, which is not a float")

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 import transformers
 
+import convert_bert_to_gguf
 import convert_hf_to_gguf
 import reference_forward
 
@@ -66,7 +67,18 @@ def checkpoints():
             layer_types=["sliding_attention", "sliding_attention", "full_attention", "sliding_attention"],
             rope_parameters={"full_attention": {"rope_type": "linear", "rope_theta": 1000000.0, "factor": 8.0},
                              "sliding_attention": {"rope_type": "default", "rope_theta": 3000.0}}),
+        # An encoder: heads of 24, a width that is no multiple of 16. Its hidden states are what is kept.
+        "tiny-bert": transformers.BertConfig(
+            vocab_size=131, hidden_size=72, intermediate_size=104, num_hidden_layers=2, num_attention_heads=3,
+            max_position_embeddings=640, type_vocab_size=2, layer_norm_eps=2e-3, hidden_act="gelu", pad_token_id=0,
+            attn_implementation="eager"),
     }
+
+
+# WordPiece's, as vocab.txt has it: names, letters and digits to begin words with and to go on with, marks and words.
+BERT_TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz0123456789.,!?-'",
+               *("##" + c for c in "abcdefghijklmnopqrstuvwxyz0123456789"), "the", "and", "rain", "is", "in", "to",
+               "##ing", "##ed", "##er", "stay", "##ation", "\u4e2d", "\u6587"]
 
 
 def gemma3_config(**options):
@@ -80,14 +92,15 @@ def randomise(model, gemma):
     """Every parameter random, of a size that keeps activations near 1 and attention far from uniform."""
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            if "norm" in name:
+            if "norm" in name or "LayerNorm.weight" in name:
                 parameter.copy_(0.3 * torch.randn_like(parameter) + (0.0 if gemma else 1.0))
             elif name.endswith("bias"):
                 parameter.copy_(0.5 * torch.randn_like(parameter))
-            elif "embed_tokens" in name:
+            elif "embed" in name:
                 parameter.copy_(0.4 * torch.randn_like(parameter))
             else:
-                gain = 1.6 if "q_proj" in name or "k_proj" in name or "lm_head" in name else 1.0
+                sharp = any(part in name for part in ("q_proj", "k_proj", "lm_head", "self.query", "self.key"))
+                gain = 1.6 if sharp else 1.0
                 parameter.copy_(gain * torch.randn_like(parameter) / parameter.shape[1] ** 0.5)
 
 
@@ -106,30 +119,43 @@ def nmse(got, want):
     return float(((got - want) ** 2).sum() / (centred**2).sum())
 
 
-def make(name, config, seed, out):
-    torch.manual_seed(seed)
-    model = transformers.AutoModelForCausalLM.from_config(config).eval()
-    randomise(model, "gemma3" in name)
-    path = out / "models" / f"{name}.gguf"
+def write_model(model, name, path):
     with tempfile.TemporaryDirectory() as directory:
         model.save_pretrained(directory)
-        convert_hf_to_gguf.convert(directory, path)
+        if model.config.model_type == "bert":
+            tokens = BERT_TOKENS + [f"[unused{i}]" for i in range(model.config.vocab_size - len(BERT_TOKENS))]
+            pathlib.Path(directory, "vocab.txt").write_text("\n".join(tokens) + "\n", encoding="utf-8")
+            convert_bert_to_gguf.convert(directory, path)
+        else:
+            convert_hf_to_gguf.convert(directory, path)
+
+
+def make(name, config, seed, out):
+    torch.manual_seed(seed)
+    encoder = config.model_type == "bert"
+    auto = transformers.AutoModel if encoder else transformers.AutoModelForCausalLM
+    model = auto.from_config(config).eval()
+    randomise(model, "gemma3" in name)
+    path = out / "models" / f"{name}.gguf"
+    write_model(model, name, path)
     model = model.double()
     reference = reference_forward.Forward(reference_forward.Model(path, np.float64))
     worst = 0.0
     spread = []
     for suffix, ids, positions in sequences(config.vocab_size, np.random.default_rng(seed)):
         with torch.no_grad():
-            logits = model(torch.tensor(ids)[None]).logits[0].numpy()
-        worst = max(worst, nmse(reference.run(ids), logits))
-        spread.append(logits.std())
+            result = model(torch.tensor(ids)[None])
+            outputs = (result.last_hidden_state if encoder else result.logits)[0].numpy()
+        worst = max(worst, nmse(reference.run(ids), outputs))
+        spread.append(outputs.std())
         stem = out / "golden" / f"{name}.{suffix}"
-        logits[positions].astype("<f4").tofile(f"{stem}.f32")
+        outputs[positions].astype("<f4").tofile(f"{stem}.f32")
         with open(f"{stem}.json", "w", encoding="utf-8") as file:
-            json.dump({"vocab": config.vocab_size, "tokens": ids.tolist(), "positions": positions}, file,
+            width = {"width": config.hidden_size} if encoder else {"vocab": config.vocab_size}
+            json.dump(width | {"tokens": ids.tolist(), "positions": positions}, file,
                       separators=(",", ":"))
             file.write("\n")
-    print(f"{name}: {path.stat().st_size / 1024:.0f} KiB, logits' deviation {spread[0]:.2f} {spread[1]:.2f}, "
+    print(f"{name}: {path.stat().st_size / 1024:.0f} KiB, outputs' deviation {spread[0]:.2f} {spread[1]:.2f}, "
           f"NumPy against torch: NMSE {worst:.1e}")
     if worst > 1e-10:
         raise SystemExit(f"{name}: the NumPy definition and transformers differ")

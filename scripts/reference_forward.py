@@ -10,6 +10,8 @@ tricks: no cache, no batches, whole sequences. The engine follows the same conve
   gemma3           as qwen3, and: embeddings times sqrt(width), norms before and after each half of a block (the file
                    holds 1 + w, so an RMS norm here is the common one), tanh-GELU, sliding-window layers with their own
                    RoPE base, a linear RoPE scaling that only the global layers have
+  bert             an encoder: embeddings of token, position and token type 0, layer norms behind each half of a block,
+                   erf-GELU, no RoPE, every token sees all; the result is the last hidden states
 
 Use:  reference_forward.py MODEL.gguf --tokens IDS.json [--dump DIR] [--top 5] [--dtype float64]
 IDS.json is a JSON array of token ids. `--dump` writes every named value as DIR/NAME.npy, [tokens, ...]; the names are
@@ -18,12 +20,13 @@ those of the engine's ops, but for its two "add" of a layer, here add_attention 
 
 import argparse
 import json
+import math
 import os
 
 import gguf
 import numpy as np
 
-ARCHITECTURES = ("llama", "qwen2", "qwen3", "gemma3")
+ARCHITECTURES = ("llama", "qwen2", "qwen3", "gemma3", "bert")
 
 
 class Model:
@@ -42,7 +45,8 @@ class Model:
         self.heads = self.get("attention.head_count")
         self.kv_heads = self.get("attention.head_count_kv", self.heads)
         self.head_dim = self.get("attention.key_length", self.width // self.heads)
-        self.norm_epsilon = self.get("attention.layer_norm_rms_epsilon")
+        rms = self.arch != "bert"
+        self.norm_epsilon = self.get("attention.layer_norm_rms_epsilon" if rms else "attention.layer_norm_epsilon")
         self.rope_dims = self.get("rope.dimension_count", self.head_dim)
         self.adjacent_pairs = self.arch == "llama"
 
@@ -90,6 +94,12 @@ def rms_norm(x, weight, epsilon):
     return x / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + x.dtype.type(epsilon)) * weight
 
 
+def layer_norm(x, weight, bias, epsilon):
+    centred = x - np.mean(x, axis=-1, keepdims=True)
+    variance = np.mean(centred * centred, axis=-1, keepdims=True)
+    return centred / np.sqrt(variance + x.dtype.type(epsilon)) * weight + bias
+
+
 def rope(x, frequencies, adjacent_pairs):
     """x: [tokens, heads, head_dim]; position = row. Dimensions beyond 2 * len(frequencies) stay as they are."""
     angle = np.arange(x.shape[0], dtype=np.float64)[:, None] * frequencies[None, :]
@@ -103,12 +113,12 @@ def rope(x, frequencies, adjacent_pairs):
     return out
 
 
-def attention(q, k, v, scale, window):
-    """Causal; query head h reads KV head h // group. window: keys that a query sees, itself included; 0 for all."""
+def attention(q, k, v, scale, window, causal=True):
+    """Query head h reads KV head h // group. window: keys that a query sees, itself included; 0 for all."""
     tokens, heads, _ = q.shape
     group = heads // k.shape[1]
     distance = np.arange(tokens)[:, None] - np.arange(tokens)[None, :]
-    visible = (distance >= 0) & ((distance < window) if window else True)
+    visible = ((distance >= 0) | (not causal)) & ((distance < window) if window else True)
     out = np.empty((tokens, heads, v.shape[2]), q.dtype)
     for head in range(heads):
         scores = (q[:, head] @ k[:, head // group].T) * q.dtype.type(scale)
@@ -124,6 +134,10 @@ def silu(x):
 
 def gelu_tanh(x):
     return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+
+
+def gelu_erf(x):
+    return 0.5 * x * (1 + np.vectorize(math.erf)(x / np.sqrt(2)))
 
 
 def op_name(name):
@@ -196,8 +210,32 @@ class Forward:
         cap = self.model.get("final_logit_softcapping", 0.0)
         return self.seen("softcap", np.tanh(logits / cap) * cap) if cap else logits
 
+    def layer_norm(self, name, x):
+        model = self.model
+        weight, bias = model.weight(name + ".weight"), model.weight(name + ".bias")
+        return self.seen(op_name(name), layer_norm(x, weight, bias, model.norm_epsilon))
+
+    def encode(self, ids):
+        """Of an encoder: the last hidden states, [tokens, width]."""
+        model, tokens = self.model, len(ids)
+        x = model.weight("token_embd.weight")[ids] + model.weight("token_types.weight")[0]
+        x = self.layer_norm("token_embd_norm", x + model.weight("position_embd.weight")[:tokens])
+        for layer in range(model.layers):
+            prefix = f"blk.{layer}."
+            q, k, v = (self.linear(prefix + name, x).reshape(tokens, model.heads, -1)
+                       for name in ("attn_q", "attn_k", "attn_v"))
+            a = attention(q, self.cache(k), self.cache(v), model.attention_scale(), 0, causal=False)
+            a = self.linear(prefix + "attn_output", self.seen(op_name(prefix + "attention"), a.reshape(tokens, -1)))
+            x = self.layer_norm(prefix + "attn_output_norm", x + a)
+            h = self.seen(op_name(prefix + "activate"), gelu_erf(self.linear(prefix + "ffn_up", x)))
+            x = self.layer_norm(prefix + "layer_output_norm", x + self.linear(prefix + "ffn_down", h))
+        return x
+
     def run(self, ids):
-        """ids: token ids of one sequence, from position 0. Returns logits, [tokens, vocabulary]."""
+        """ids: token ids of one sequence, from position 0. Returns logits, [tokens, vocabulary]; of an encoder, the last
+        hidden states."""
+        if self.model.arch == "bert":
+            return self.encode(ids)
         x = self.embed(ids)
         for layer in range(self.model.layers):
             x = self.mlp_half(layer, self.attention_half(layer, x))

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -134,10 +135,11 @@ void expect_reference(Engine& engine, const Reference& reference) {
   for (uint32_t i = 0; i < kRequests; i++) EXPECT_EQ(read(*streams[i]), reference.answers[i]) << "among others, " << i;
 }
 
-std::vector<std::string> tiny_models() {
+std::vector<std::string> tiny_models(bool with_encoders = false) {
   std::vector<std::string> names;
   for (const auto& entry : fs::directory_iterator(kModels)) {
-    if (entry.path().extension() == ".gguf") names.push_back(entry.path().stem().string());
+    if (entry.path().extension() != ".gguf") continue;
+    if (with_encoders || !ModelRunner(entry.path()).is_encoder()) names.push_back(entry.path().stem().string());
   }
   std::sort(names.begin(), names.end());
   return names;
@@ -199,6 +201,127 @@ INSTANTIATE_TEST_SUITE_P(Models, EngineBits, testing::ValuesIn(tiny_models()), [
   std::replace(name.begin(), name.end(), '-', '_');
   return name;
 });
+
+TokenEvent embed(Engine& engine, Request request) { return submit(engine, std::move(request))->next(); }
+
+Request embedding_request(uint32_t tokens, uint32_t vocab, const EmbeddingOptions& options) {
+  Request request;
+  request.prompt = random_tokens(tokens, vocab, tokens);
+  request.embedding = options;
+  return request;
+}
+
+// Embeddings of texts of several lengths, 1 among them, by every pooling that the model has; each asked for alone.
+std::vector<std::vector<float>> embeddings(Engine& engine, bool at_once) {
+  std::vector<Pooling> poolings = {Pooling::kMean, Pooling::kLast};
+  if (!engine.info().generates) poolings.push_back(Pooling::kFirst);
+  std::vector<std::unique_ptr<TokenStream>> streams;
+  std::vector<std::vector<float>> result;
+  const auto read_all = [&] {
+    for (const auto& stream : streams) {
+      TokenEvent event = stream->next();
+      EXPECT_EQ(event.finish, FinishReason::kStop);
+      EXPECT_TRUE(event.tokens.empty() && event.text.empty());
+      result.push_back(std::move(event.embedding));
+    }
+    streams.clear();
+  };
+  for (const Pooling pooling : poolings) {
+    for (const uint32_t tokens : {70u, 1u, 33u, 300u}) {
+      Request request = embedding_request(tokens, engine.info().vocab, {.pooling = pooling});
+      streams.push_back(submit(engine, std::move(request)));
+      if (!at_once) read_all();
+    }
+  }
+  read_all();
+  return result;
+}
+
+class EngineEmbeddings : public testing::TestWithParam<std::string> {};
+
+// Alone, together, found in the cache, among answers, in any chunks, with few pages.
+TEST_P(EngineEmbeddings, OneVectorToOneText) {
+  const fs::path model = kModels / (GetParam() + ".gguf");
+  const auto scalar = load(model, with([&](EngineOptions& o) {
+                             o.threads = 1;
+                             o.isa = "scalar";
+                             o.prefix_cache = false;
+                           }));
+  const std::vector<std::vector<float>> reference = embeddings(*scalar, false);
+  for (const std::vector<float>& vector : reference) {
+    double squares = 0;
+    for (const float value : vector) squares += double{value} * value;
+    EXPECT_EQ(vector.size(), scalar->info().embedding_length);
+    EXPECT_NEAR(squares, 1, 1e-6);
+  }
+  for (const uint32_t chunk : {7u, 64u, 512u}) {
+    const auto engine = load(model, with([&](EngineOptions& o) {
+                               o.threads = 1 + chunk % 2;
+                               o.prefill_chunk = chunk;
+                             }));
+    for (const bool at_once : {true, false, true}) {
+      std::vector<std::unique_ptr<TokenStream>> others;
+      for (uint32_t i = 0; i < kRequests && engine->info().generates; i++) {
+        others.push_back(submit(*engine, make_request(i, engine->info().vocab)));
+      }
+      EXPECT_EQ(embeddings(*engine, at_once), reference) << "chunk " << chunk;
+    }
+  }
+  const auto narrow = load(model, with([&](EngineOptions& o) {
+                             o.threads = 2;
+                             o.prefill_chunk = 64;
+                             o.context = 320;
+                             o.kv_bytes = scalar->info().kv_bytes;
+                           }));
+  EXPECT_EQ(embeddings(*narrow, true), reference);
+}
+
+TEST_P(EngineEmbeddings, ShortensAndKeepsTheLengthWhenAsked) {
+  const auto engine = load(kModels / (GetParam() + ".gguf"), with([&](EngineOptions& o) { o.threads = 1; }));
+  const uint32_t vocab = engine->info().vocab;
+  const std::vector<float> raw = embed(*engine, embedding_request(40, vocab, {.normalize = false})).embedding;
+  for (const uint32_t dimensions : {0u, 1u, 5u, engine->info().embedding_length}) {
+    const std::vector<float> cut = embed(*engine, embedding_request(40, vocab, {.dimensions = dimensions})).embedding;
+    ASSERT_EQ(cut.size(), dimensions == 0 ? raw.size() : dimensions);
+    double squares = 0;
+    for (size_t i = 0; i < cut.size(); i++) squares += double{raw[i]} * raw[i];
+    for (size_t i = 0; i < cut.size(); i++) EXPECT_NEAR(cut[i], raw[i] / std::sqrt(squares), 1e-6);
+  }
+  EXPECT_FALSE(engine->submit(embedding_request(4, vocab, {.dimensions = engine->info().embedding_length + 1})).ok());
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, EngineEmbeddings, testing::ValuesIn(tiny_models(true)), [](const auto& model) {
+  std::string name = model.param;
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+});
+
+TEST(EngineEncoder, MakesEmbeddingsAlone) {
+  const auto engine = load(kModels / "tiny-bert.gguf", with([&](EngineOptions& o) { o.threads = 1; }));
+  EXPECT_FALSE(engine->info().generates);
+  EXPECT_EQ(engine->info().pooling, Pooling::kMean);  // the file says nothing
+  Request request;
+  request.prompt = {1, 2};
+  const auto stream = engine->submit(request);
+  ASSERT_FALSE(stream.ok());
+  EXPECT_EQ(stream.error().code, ErrorCode::kUnsupported);
+  EXPECT_THAT(stream.error().message, testing::HasSubstr("embeddings"));
+}
+
+TEST(EngineEncoder, HasNoPositionsBeyondThoseItWasTrainedWith) {
+  const fs::path model = kModels / "tiny-bert.gguf";
+  const auto engine = load(model, with([&](EngineOptions& o) {
+                             o.threads = 1;
+                             o.context = 100;
+                           }));
+  EXPECT_TRUE(engine->submit(embedding_request(100, 100, {})).ok());
+  const auto refused = engine->submit(embedding_request(101, 100, {}));
+  ASSERT_FALSE(refused.ok());
+  EXPECT_THAT(refused.error().message, testing::AllOf(testing::HasSubstr("101"), testing::HasSubstr("100")));
+  const auto too_long = Engine::load(model, with([&](EngineOptions& o) { o.context = 641; }));
+  ASSERT_FALSE(too_long.ok());
+  EXPECT_THAT(too_long.error().to_string(), testing::HasSubstr("640"));
+}
 
 std::string refusal(const fs::path& path, const EngineOptions& options = {}) {
   const auto engine = Engine::load(path, options);

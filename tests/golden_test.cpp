@@ -89,12 +89,12 @@ TEST_P(GoldenLogits, MatchOfficialImplementation) {
   const Golden golden = read_golden(tests / "golden" / (GetParam() + ".json"));
   ModelRunner model(tests / "models" / fs::path(GetParam()).replace_extension(".gguf"));
   ASSERT_FALSE(golden.positions.empty());
-  ASSERT_EQ(golden.logits.size(), golden.positions.size() * model.vocab());
+  ASSERT_EQ(golden.logits.size(), golden.positions.size() * model.output_width());
   for (const cpu::KernelTable* table : cpu::available_tables()) {
     RunSettings settings;
     settings.isa = table->name;
     settings.kv_type = KvType::kF32;
-    const double error = normalised_error(golden, model.logits(golden.tokens, settings), model.vocab());
+    const double error = normalised_error(golden, model.outputs(golden.tokens, settings), model.output_width());
     EXPECT_LE(error, kMaxError) << table->name;
     RecordProperty(std::string(table->name), std::to_string(error));
   }

@@ -65,8 +65,8 @@ std::string describe(const RunSettings& s) {
 
 // The digest of the positions after the prefix, which every setting computes.
 std::string run(ModelRunner& model, const std::vector<int32_t>& tokens, const RunSettings& settings) {
-  std::vector<float> logits = model.logits(tokens, settings);
-  const size_t tail = (tokens.size() - kPrefix) * model.vocab();
+  std::vector<float> logits = model.outputs(tokens, settings);
+  const size_t tail = (tokens.size() - kPrefix) * model.output_width();
   logits.erase(logits.begin(), logits.end() - static_cast<std::ptrdiff_t>(tail));
   return hex(digest(logits));
 }
@@ -95,18 +95,25 @@ std::vector<std::string> tiny_models() {
   return names;
 }
 
+// Those that the engine runs the model with: an encoder's pages are F32.
+std::vector<KvType> kv_types(const ModelRunner& model) {
+  return model.is_encoder() ? std::vector{KvType::kF32} : std::vector{KvType::kF16, KvType::kQ8_0};
+}
+
 void expect_one_digest(ModelRunner& model, const std::string& name) {
   const std::vector<int32_t> tokens = random_tokens(kPrefix + 13, model.vocab(), 7);
-  for (const KvType kv : {KvType::kF16, KvType::kQ8_0}) {
+  const std::vector<uint32_t> chunks = model.is_encoder() ? std::vector{512u} : std::vector{1u, 7u, 32u, 512u};
+  const std::vector<uint32_t> prefixes = model.is_encoder() ? std::vector{0u} : std::vector{0u, kPrefix};
+  for (const KvType kv : kv_types(model)) {
     const std::string reference = run(model, tokens, {.isa = "scalar", .kv_type = kv});
     check(name, kv, reference, "scalar, alone, whole");
     EXPECT_EQ(reference, run(model, tokens, {.isa = "scalar", .chunk = 32, .kv_type = kv, .fuse = false}));
     for (const std::string& isa : table_names()) {
       if (kEmulated && isa == "scalar") continue;
       for (const uint32_t threads : {1u, 2u, 3u}) {
-        for (const uint32_t chunk : {1u, 7u, 32u, 512u}) {
+        for (const uint32_t chunk : chunks) {
           for (const uint32_t companions : {0u, 3u}) {
-            for (const uint32_t prefix : {0u, kPrefix}) {
+            for (const uint32_t prefix : prefixes) {
               const RunSettings settings{.isa = isa,
                                          .threads = threads,
                                          .chunk = chunk,
@@ -154,14 +161,15 @@ INSTANTIATE_TEST_SUITE_P(Models, SameBits, testing::ValuesIn(tiny_models()), [](
 // each, a different one.
 void expect_one_digest_pairwise(ModelRunner& model, const std::string& name, uint32_t tail_tokens) {
   const std::vector<int32_t> tokens = random_tokens(kPrefix + tail_tokens, model.vocab(), 7);
-  for (const KvType kv : {KvType::kF16, KvType::kQ8_0}) {
+  const uint32_t prefix = model.is_encoder() ? 0 : kPrefix;
+  for (const KvType kv : kv_types(model)) {
     size_t slow_tables = 0;
     for (const std::string& isa : table_names()) {
       const std::vector<RunSettings> rows = {
           {.isa = isa, .threads = 1, .chunk = 512, .kv_type = kv},
-          {.isa = isa, .threads = 2, .chunk = 7, .kv_type = kv, .companions = 2, .shared_prefix = kPrefix},
+          {.isa = isa, .threads = 2, .chunk = 7, .kv_type = kv, .companions = 2, .shared_prefix = prefix},
           {.isa = isa, .threads = 3, .chunk = 32, .kv_type = kv, .companions = 3},
-          {.isa = isa, .threads = 2, .chunk = 1, .kv_type = kv, .shared_prefix = kPrefix},
+          {.isa = isa, .threads = 2, .chunk = 1, .kv_type = kv, .shared_prefix = prefix},
       };
       const bool slow = kEmulated || isa == "scalar";
       for (size_t r = 0; r < rows.size(); r++) {

@@ -114,7 +114,7 @@ class World {
   void check(const OutputRow& row, std::span<const float> logits) {
     const Tokens& tokens = find(row.sequence)->tokens;
     std::vector<float>& all = expected_[tokens];
-    if (all.empty()) all = runner_.logits(tokens, {.isa = {}, .threads = 1});
+    if (all.empty()) all = runner_.outputs(tokens, {.isa = {}, .threads = 1});
     const auto expected = std::span(all).subspan(size_t{row.position} * vocab(), vocab());
     ASSERT_TRUE(std::equal(logits.begin(), logits.end(), expected.begin())) << "position " << row.position;
     compared++;

@@ -31,11 +31,14 @@ struct Batch {
   std::vector<int32_t> tokens;           // [tokens]
   std::vector<BatchSequence> sequences;  // in the order of their tokens, no gaps
   std::vector<uint32_t> output_rows;     // tokens (indices into `tokens`, rising) whose logits are wanted
+  std::vector<uint32_t> hidden_rows;     // likewise, whose final hidden states are wanted
 };
 
 // Receives the logits of output_rows[first], ... one block after the other: logits [rows, vocab], valid during the
 // call.
 using LogitsSink = std::function<void(uint32_t first, uint32_t rows, const float* logits)>;
+// The same for hidden_rows: hidden [rows, hidden_width].
+using HiddenSink = std::function<void(uint32_t first, uint32_t rows, const float* hidden)>;
 
 struct BackendOptions {
   uint32_t threads = 0;  // 0: the fast physical cores within the cgroup's quota
@@ -51,8 +54,10 @@ struct BackendOptions {
 class Backend {
  public:
   virtual ~Backend() = default;
-  // Runs the batch. The tokens, pages and rows are the scheduler's responsibility (checked with CHECK).
-  virtual void execute(const Batch& batch, const LogitsSink& sink) = 0;
+  // Runs the batch. The tokens, pages and rows are the scheduler's responsibility (checked with CHECK): a graph without
+  // logits gives none, and one that is not causal wants sequences whole. A sink without rows may be empty.
+  virtual void execute(const Batch& batch, const LogitsSink& logits, const HiddenSink& hidden) = 0;
+  void execute(const Batch& batch, const LogitsSink& logits) { execute(batch, logits, nullptr); }
   // Waits for what goes on behind the steps and makes later ones faster (never different). Of any thread.
   virtual void settle() {}
   virtual std::string description() const = 0;  // "cpu avx512, 2 threads"

@@ -32,6 +32,15 @@ Status validate(const EngineOptions& options) {
   return check_range("max_sequences", options.max_sequences, 1, kMaxSequences);
 }
 
+// An encoder has an embedding for each position that it was trained with, and none beyond. It takes its prompts whole.
+Status check_encoder_context(const EngineOptions& options, uint32_t trained) {
+  if (trained > kMaxPrefillChunk && options.context == 0) {
+    return Error{ErrorCode::kUnsupported, fmt::format("the model takes texts of {} tokens in one step", trained),
+                 fmt::format("load it with a context of at most {}", kMaxPrefillChunk)};
+  }
+  return check_range("context", std::max(options.context, 1u), 1, std::min(trained, kMaxPrefillChunk));
+}
+
 // Memory left once the weights are loaded; they take about the file's size. Error: they can't fit.
 Result<uint64_t> memory_after_weights(uint64_t file_bytes) {
   const MemoryInfo memory = memory_info();
@@ -67,12 +76,19 @@ Result<std::unique_ptr<Engine::Impl>> Engine::Impl::load(const std::filesystem::
   ASSIGN_OR_RETURN(impl->model, build_model(file));
   const Graph& graph = impl->model->graph;
   info.layers = impl->model->layers;
-  info.vocab = graph.vocab();
+  info.vocab = impl->model->vocab;
   info.trained_context = impl->model->context_length;
+  info.generates = graph.logits().has_value();
+  info.embedding_length = graph.hidden_width();
+  info.pooling = impl->model->pooling;
+  const bool encoder = !graph.causal();
+  if (encoder) RETURN_IF_ERROR(check_encoder_context(options, info.trained_context));
+  // An encoder's pages live for one step, so that there is nothing to gain from rounding what is in them.
+  const KvType kv_type = encoder ? KvType::kF32 : options.kv_type;
   ASSIGN_OR_RETURN(impl->tokenizer, Tokenizer::from_gguf(file));
 
   ASSIGN_OR_RETURN(const uint64_t free_bytes, memory_after_weights(file.size_bytes()));
-  const std::vector<KvGroup> groups = kv_groups(graph, options.kv_type);
+  const std::vector<KvGroup> groups = kv_groups(graph, kv_type);
   ASSIGN_OR_RETURN(const KvPlan plan, plan_kv({.groups = groups,
                                                .prefill_chunk = options.prefill_chunk,
                                                .trained_context = info.trained_context,
@@ -85,18 +101,24 @@ Result<std::unique_ptr<Engine::Impl>> Engine::Impl::load(const std::filesystem::
 
   std::vector<WindowPool> windows;
   for (size_t g = 1; g < groups.size(); g++) windows.push_back({.window = groups[g].window, .pages = plan.pages[g]});
+  const uint32_t chunk =
+      encoder ? std::max(options.prefill_chunk, plan.context) : std::min(options.prefill_chunk, plan.context);
   const EngineLoopOptions loop_options = {.vocab = info.vocab,
+                                          .hidden_width = info.embedding_length,
+                                          .generates = info.generates,
+                                          .pooling = info.pooling,
                                           .context = plan.context,
                                           .scheduler = {.pages = plan.pages[0],
                                                         .windows = windows,
-                                                        .prefill_chunk = std::min(options.prefill_chunk, plan.context),
+                                                        .prefill_chunk = chunk,
                                                         .max_sequences = options.max_sequences,
-                                                        .prefix_cache = options.prefix_cache},
+                                                        .prefix_cache = options.prefix_cache && !encoder,
+                                                        .whole_prompts = encoder},
                                           .max_step_ms = static_cast<double>(options.max_step_ms)};
   ASSIGN_OR_RETURN(std::unique_ptr<Backend> backend,
                    make_cpu_backend(graph, {.threads = options.threads > 0 ? options.threads : default_threads(),
                                             .isa = options.isa,
-                                            .kv_type = options.kv_type,
+                                            .kv_type = kv_type,
                                             .pages = plan.pages,
                                             .max_batch_tokens = loop_options.scheduler.max_batch_tokens(),
                                             .dump_ops = options.dump_ops,

@@ -41,9 +41,12 @@ struct ModelInfo {
   std::string name, architecture, quantization;
   uint64_t file_bytes = 0, parameters = 0;
   uint32_t layers = 0, vocab = 0, trained_context = 0;
-  uint32_t context = 0;       // that this engine serves
-  std::string context_note;   // why it is not what the model was trained for; empty if it is
-  std::string chat_template;  // source; empty if the file has none
+  bool generates = true;             // else it is an encoder, which makes embeddings alone
+  uint32_t embedding_length = 0;     // of embeddings, channels
+  Pooling pooling = Pooling::kLast;  // of embeddings, unless a request says otherwise
+  uint32_t context = 0;              // that this engine serves
+  std::string context_note;          // why it is not what the model was trained for; empty if it is
+  std::string chat_template;         // source; empty if the file has none
   SamplingParams default_sampling;
   std::string backend;  // "cpu avx512, 2 threads"
   uint64_t kv_bytes = 0;

@@ -53,7 +53,13 @@ EngineLoop::Active::Active(const Tokenizer& tokenizer, Request given)
   sequence.cache_owner = request.cache_owner;
   sequence.user = request.user;
   sequence.priority = request.priority;
-  sequence.use_prefix_cache = request.use_prefix_cache && !sequence.all_prompt_logits;
+  if (request.embedding) {
+    sequence.pooling = request.embedding->pooling;
+    pooler.emplace(*request.embedding);
+  }
+  // What is found in the cache has no logits and hidden states any more.
+  const bool wants_all = sequence.all_prompt_logits || (sequence.pooling && sequence.pooling != Pooling::kLast);
+  sequence.use_prefix_cache = request.use_prefix_cache && !wants_all;
 }
 
 EngineLoop::EngineLoop(const EngineLoopOptions& options, std::unique_ptr<Backend> backend, const Tokenizer& tokenizer)
@@ -91,6 +97,26 @@ Status EngineLoop::validate(const Request& request) const {
     if (id >= 0 && static_cast<uint32_t>(id) < options_.vocab) continue;
     return invalid(fmt::format("token {} of the prompt is {}, outside the vocabulary of {}", i, id, options_.vocab));
   }
+  return request.embedding ? validate_embedding(request) : validate_generation(request);
+}
+
+Status EngineLoop::validate_embedding(const Request& request) const {
+  if (request.embedding->dimensions > options_.hidden_width) {
+    return invalid(fmt::format("an embedding of {} dimensions is asked for, the model's have {}",
+                               request.embedding->dimensions, options_.hidden_width));
+  }
+  if (request.embedding->pooling == Pooling::kFirst && options_.generates) {
+    return invalid("the first token's hidden state knows nothing of the others in a model that generates text",
+                   "take the mean or the last token's");
+  }
+  return {};
+}
+
+Status EngineLoop::validate_generation(const Request& request) const {
+  if (!options_.generates) {
+    return Error{ErrorCode::kUnsupported, "the model makes embeddings, it can't generate text",
+                 "ask it for embeddings, or take a language model"};
+  }
   RETURN_IF_ERROR(request.sampling.validate());
   for (const auto& [id, bias] : request.sampling.logit_bias) {
     if (id >= 0 && static_cast<uint32_t>(id) < options_.vocab) continue;
@@ -123,6 +149,7 @@ Status EngineLoop::validate(const Request& request) const {
 
 Result<std::unique_ptr<TokenStream>> EngineLoop::submit(Request request) {
   RETURN_IF_ERROR(validate(request));
+  if (request.embedding && !request.embedding->pooling) request.embedding->pooling = options_.pooling;
   auto active = std::make_unique<Active>(tokenizer_, std::move(request));
   active->submitted = Clock::now();
   // The last token needs no place in the context, but an answer that is cut there would be longer than it.
@@ -200,16 +227,43 @@ void EngineLoop::run_step() {
     metrics_.cache_hits += sequence->cached_tokens;
   }
   picked_.clear();
-  backend_->execute(step.batch, [&](uint32_t first, uint32_t rows, const float* logits) {
+  pooled_.clear();
+  const auto take_logits = [&](uint32_t first, uint32_t rows, const float* logits) {
     for (uint32_t r = 0; r < rows; r++) {
       pick_row(step.rows[first + r], {logits + size_t{r} * options_.vocab, options_.vocab});
     }
-  });
+  };
+  const auto take_hidden = [&](uint32_t first, uint32_t rows, const float* hidden) {
+    for (uint32_t r = 0; r < rows; r++) {
+      pool_row(step.hidden[first + r], {hidden + size_t{r} * options_.hidden_width, options_.hidden_width});
+    }
+  };
+  backend_->execute(step.batch, take_logits, take_hidden);
   const Clock::duration took = Clock::now() - now;
   pacer_.observe(step.decoding, static_cast<uint32_t>(step.batch.tokens.size()) - step.decoding, milliseconds(took));
   count_step(step.batch.tokens.size(), took);
   scheduler_.commit();
   for (Picked& picked : picked_) deliver(picked);
+  for (Active* active : pooled_) deliver_embedding(*active);
+}
+
+void EngineLoop::pool_row(const OutputRow& row, std::span<const float> hidden) {
+  Active& active = find(row.sequence);
+  active.pooler->add(hidden);
+  // The first token's is all there is to come of an encoder's prompt, which is whole in the step.
+  const bool last = row.position + 1 == row.sequence->prompt_tokens || row.sequence->pooling == Pooling::kFirst;
+  if (last) pooled_.push_back(&active);
+}
+
+void EngineLoop::deliver_embedding(Active& active) {
+  Result<std::vector<float>> embedding = active.pooler->finish();
+  TokenEvent event = end_event(embedding.ok() ? FinishReason::kStop : FinishReason::kError);
+  if (embedding.ok()) {
+    event.embedding = std::move(embedding).value();
+  } else {
+    event.error = embedding.error();
+  }
+  finish(active, std::move(event));
 }
 
 // `logits` are those at `position` of the prompt.

@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "engine/engine.h"
 #include "engine/engine_metrics.h"
 #include "engine/mailbox.h"
+#include "engine/pooler.h"
 #include "engine/sampler.h"
 #include "engine/scheduler.h"
 #include "engine/step_pacer.h"
@@ -30,8 +32,11 @@ inline constexpr uint32_t kMaxStopStrings = 64;
 inline constexpr size_t kMaxStopBytes = 4096;  // of one stop string
 
 struct EngineLoopOptions {
-  uint32_t vocab = 0;    // width of the logits, rows of the embedding
-  uint32_t context = 0;  // tokens per sequence at most; the scheduler's pages hold it
+  uint32_t vocab = 0;                // width of the logits, rows of the embedding
+  uint32_t hidden_width = 0;         // of the hidden states
+  bool generates = true;             // else an encoder: it has no logits
+  Pooling pooling = Pooling::kLast;  // where a request for an embedding does not say
+  uint32_t context = 0;              // tokens per sequence at most; the scheduler's pages hold it
   SchedulerOptions scheduler;
   double max_step_ms = 0;  // as EngineOptions has it
 };
@@ -64,7 +69,8 @@ class EngineLoop {
     Detokenizer detokenizer;
     StopStrings stops;
     std::shared_ptr<Mailbox> mailbox;
-    uint32_t limit = 0;  // tokens generated at most
+    std::optional<Pooler> pooler;  // of a request for an embedding
+    uint32_t limit = 0;            // tokens generated at most
     uint32_t generated = 0;
     std::vector<PromptScore> prompt_scores;  // until the first token
     std::optional<Error> failed;             // while its prompt was scored
@@ -78,13 +84,17 @@ class EngineLoop {
   };
 
   Status validate(const Request& request) const;
+  Status validate_embedding(const Request& request) const;
+  Status validate_generation(const Request& request) const;
   void run();
   bool take_requests();
   void drop_cancelled();
   void run_step();
   void score_prompt_token(Active& active, uint32_t position, std::span<const float> logits);
   void pick_row(const OutputRow& row, std::span<const float> logits);
+  void pool_row(const OutputRow& row, std::span<const float> hidden);
   void deliver(Picked& picked);
+  void deliver_embedding(Active& active);
   void finish(Active& active, TokenEvent last);
   void count_step(size_t tokens, Clock::duration took);
   void count_places();
@@ -100,6 +110,7 @@ class EngineLoop {
   Sampler sampler_;
   std::vector<std::unique_ptr<Active>> active_;  // by arrival
   std::vector<Picked> picked_;                   // in this step
+  std::vector<Active*> pooled_;                  // whose last hidden state came in this step
   EngineMetrics metrics_;
   std::atomic<Clock::rep> step_started_{0};  // of the step that runs; 0: none does
 

@@ -38,6 +38,7 @@ void Mailbox::add(TokenEvent& event) {
   append(unread_.top_logprobs, event.top_logprobs);
   append(unread_.prompt_scores, event.prompt_scores);
   unread_.text += event.text;
+  if (!event.embedding.empty()) unread_.embedding = std::move(event.embedding);
   unread_.finish = event.finish;
   unread_.stop = event.stop;
   unread_.error = std::move(event.error);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "models/pooling.h"
 #include "text/token.h"
 
 namespace ingle {
@@ -34,10 +35,20 @@ struct SamplingParams {
   Status validate() const;
 };
 
+// An embedding: one vector for a whole text.
+struct EmbeddingOptions {
+  std::optional<Pooling> pooling = {};  // the model's, unless told otherwise
+  bool normalize = true;                // to length 1
+  uint32_t dimensions = 0;              // the first so many channels; 0: all. Only models made for it keep their sense
+};
+
 inline constexpr int32_t kMostPriority = 1000;  // in either direction
 
 struct Request {
   std::vector<TokenId> prompt;
+  // If set, no text is generated: the answer is one event with the prompt's embedding, and what is said of sampling and
+  // lengths doesn't matter.
+  std::optional<EmbeddingOptions> embedding;
   SamplingParams sampling;
   uint32_t max_tokens = 0;  // 0: as many as the context holds
   uint32_t min_tokens = 0;  // end-of-generation tokens are not picked before this many
@@ -78,6 +89,7 @@ struct TokenEvent {
   std::vector<float> logprobs;  // of `tokens`, when asked for
   std::vector<std::vector<std::pair<TokenId, float>>> top_logprobs;
   std::vector<PromptScore> prompt_scores;  // when asked for, with the first token: of all but the prompt's first
+  std::vector<float> embedding;            // [dimensions], with kStop of a request for it
   FinishReason finish = FinishReason::kNone;
   std::optional<uint32_t> stop;  // with kStop: which of Request::stop it was, if one of them
   std::optional<Error> error;    // with kError

@@ -32,6 +32,20 @@ bool has_turn_before(const Sequence* a, const Sequence* b) {
   return a->last_turn != b->last_turn ? a->last_turn < b->last_turn : earlier(a, b);
 }
 
+// Whether the sequence's pooling takes the hidden state of this position, and has not had it before a preemption.
+bool pools(const Sequence& sequence, uint32_t position) {
+  if (position < sequence.delivered) return false;
+  switch (*sequence.pooling) {
+    case Pooling::kMean:
+      return true;
+    case Pooling::kFirst:
+      return position == 0;
+    case Pooling::kLast:
+      break;
+  }
+  return position + 1 == sequence.prompt_tokens;
+}
+
 }  // namespace
 
 Scheduler::Scheduler(const SchedulerOptions& options) : options_(options), kv_(options.pages, options.windows) {
@@ -162,6 +176,8 @@ void Scheduler::plan_prefill(uint32_t budget, std::vector<uint32_t>& tokens) {
   for (; budget > 0 && !prompts.empty();) {
     const auto first = std::min_element(prompts.begin(), prompts.end(), has_turn_before);
     Sequence* const sequence = *first;
+    // None overtakes it: it would wait for ever.
+    if (options_.whole_prompts && sequence->pending() > budget) break;
     prompts.erase(first);
     const uint32_t computed = sequence->computed;
     const uint32_t slice = kv_.stretch(sequence->tables, computed + std::min(sequence->pending(), budget)) - computed;
@@ -178,8 +194,10 @@ const Step& Scheduler::next(const StepPacer& pacer) {
   step_.batch.tokens.clear();
   step_.batch.sequences.clear();
   step_.batch.output_rows.clear();
+  step_.batch.hidden_rows.clear();
   step_.sequences.clear();
   step_.rows.clear();
+  step_.hidden.clear();
 
   grow_running();
   admit();
@@ -188,7 +206,8 @@ const Step& Scheduler::next(const StepPacer& pacer) {
   // One token left is a decode token, also where it ends a prompt: it costs a step no more.
   const auto decodes = [](const Sequence* sequence) { return sequence->pending() == 1; };
   step_.decoding = static_cast<uint32_t>(std::count_if(running_.begin(), running_.end(), decodes));
-  plan_prefill(std::min(options_.prefill_chunk, pacer.slice(step_.decoding)), tokens);
+  const uint32_t slice = options_.whole_prompts ? options_.prefill_chunk : pacer.slice(step_.decoding);
+  plan_prefill(std::min(options_.prefill_chunk, slice), tokens);
   for (size_t i = 0; i < running_.size(); i++) {
     if (decodes(running_[i])) tokens[i] = 1;
     if (tokens[i] > 0) record(running_[i], tokens[i]);
@@ -205,11 +224,16 @@ void Scheduler::record(Sequence* sequence, uint32_t tokens) {
       {.first_token = first_token, .tokens = tokens, .position = begin, .tables = sequence->tables});
   step_.sequences.push_back(sequence);
   for (uint32_t position = begin; position < end; position++) {
+    if (sequence->pooling) {
+      if (!pools(*sequence, position)) continue;
+      batch.hidden_rows.push_back(first_token + position - begin);
+      step_.hidden.push_back({.sequence = sequence, .position = position});
+      continue;
+    }
     const OutputRow row = {
         .sequence = sequence,
         .position = position,
-        .deliver =
-            sequence->all_prompt_logits && position < sequence->prompt_tokens && position >= sequence->logits_delivered,
+        .deliver = sequence->all_prompt_logits && position < sequence->prompt_tokens && position >= sequence->delivered,
         .sample = position + 1 == sequence->length(),
     };
     if (!row.deliver && !row.sample) continue;
@@ -234,9 +258,8 @@ void Scheduler::commit() {
     Sequence* sequence = step_.sequences[i];
     const uint32_t begin = sequence->computed;
     sequence->computed += step_.batch.sequences[i].tokens;
-    if (sequence->all_prompt_logits) {
-      sequence->logits_delivered =
-          std::max(sequence->logits_delivered, std::min(sequence->computed, sequence->prompt_tokens));
+    if (sequence->all_prompt_logits || sequence->pooling) {
+      sequence->delivered = std::max(sequence->delivered, std::min(sequence->computed, sequence->prompt_tokens));
     }
     charge(sequence);
     remember_step(sequence, begin);

@@ -26,12 +26,14 @@ struct SchedulerOptions {
   uint32_t prefill_chunk = 512;          // prompt tokens per step at most
   uint32_t max_sequences = 32;           // running at once; also how many decode tokens a step has at most
   bool prefix_cache = true;
+  // Of an encoder: a prompt is computed in one step. prefill_chunk has room for the longest.
+  bool whole_prompts = false;
 
   // Most tokens a step may have.
   uint32_t max_batch_tokens() const { return prefill_chunk + max_sequences; }
 };
 
-// One row of logits of a step.
+// One row of logits, or of hidden states, of a step.
 struct OutputRow {
   Sequence* sequence = nullptr;
   uint32_t position = 0;
@@ -43,6 +45,7 @@ struct Step {
   Batch batch;
   std::vector<Sequence*> sequences;  // of batch.sequences
   std::vector<OutputRow> rows;       // of batch.output_rows
+  std::vector<OutputRow> hidden;     // of batch.hidden_rows: what pooling takes
   uint32_t decoding = 0;             // sequences that compute one token; the other tokens are of prompts
 };
 

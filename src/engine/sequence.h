@@ -3,11 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "engine/fair_share.h"
 #include "engine/request.h"
 #include "kv/kv_types.h"
+#include "models/pooling.h"
 
 namespace ingle {
 
@@ -23,10 +25,11 @@ struct Sequence {
   uint64_t cache_owner = 0, user = 0;  // as Request has them
   int32_t priority = 0;
   bool all_prompt_logits = false;  // of every prompt position, once each, not only of the last
+  std::optional<Pooling> pooling;  // wants the hidden states that this takes, and no logits
 
   // The scheduler's.
   uint32_t computed = 0;          // keys and values of tokens [0, computed) are in the pages
-  uint32_t logits_delivered = 0;  // with all_prompt_logits: of positions [0, logits_delivered)
+  uint32_t delivered = 0;         // with all_prompt_logits or pooling: what positions [0, delivered) have to give
   uint32_t cached_tokens = 0;     // of the prompt, found in the prefix cache when it was first admitted
   bool admitted = false;          // ever
   uint32_t parting = 0;           // up to where the cache knew its tokens; beyond computed, their windows were gone

@@ -38,6 +38,9 @@ inline std::vector<float> toy_logits(uint64_t state, uint32_t vocab) {
   return logits;
 }
 
+// A hidden state is toy_logits() of this width.
+inline constexpr uint32_t kToyHidden = 6;
+
 class ToyBackend final : public Backend {
  public:
   ToyBackend(const SchedulerOptions& options, uint32_t vocab)
@@ -51,10 +54,13 @@ class ToyBackend final : public Backend {
   // Called with the logits of every wanted row before the sink, to spoil them; and at the start of every step.
   std::function<void(uint64_t state, std::vector<float>& logits)> on_logits;
   std::function<void()> on_step;
+  std::function<void(const Batch& batch)> on_batch;  // likewise
   std::atomic<uint64_t> steps{0}, computed_tokens{0};
 
-  void execute(const Batch& batch, const LogitsSink& sink) override {
+  using Backend::execute;
+  void execute(const Batch& batch, const LogitsSink& logits, const HiddenSink& hidden) override {
     if (on_step) on_step();
+    if (on_batch) on_batch(batch);
     steps++;
     computed_tokens += batch.tokens.size();
     CHECK(!batch.tokens.empty() && batch.tokens.size() <= max_batch_tokens_);
@@ -80,7 +86,12 @@ class ToyBackend final : public Backend {
       }
     }
     CHECK(states.size() == batch.tokens.size());
-    deliver(batch, states, sink);
+    deliver(batch.output_rows, states, logits, [&](uint64_t state) {
+      std::vector<float> values = toy_logits(state, vocab_);
+      if (on_logits) on_logits(state, values);
+      return values;
+    });
+    deliver(batch.hidden_rows, states, hidden, [](uint64_t state) { return toy_logits(state, kToyHidden); });
   }
 
   std::string description() const override { return "toy"; }
@@ -127,17 +138,16 @@ class ToyBackend final : public Backend {
     }
   }
 
-  void deliver(const Batch& batch, const std::vector<uint64_t>& states, const LogitsSink& sink) {
+  void deliver(const std::vector<uint32_t>& wanted, const std::vector<uint64_t>& states, const HiddenSink& sink,
+               const std::function<std::vector<float>(uint64_t state)>& values_of) {
     constexpr uint32_t kBlockRows = 3;  // small, so that tests meet several blocks
-    const auto wanted = static_cast<uint32_t>(batch.output_rows.size());
-    for (uint32_t first = 0; first < wanted; first += kBlockRows) {
-      const uint32_t rows = std::min(kBlockRows, wanted - first);
+    for (uint32_t first = 0; first < wanted.size(); first += kBlockRows) {
+      const uint32_t rows = std::min(kBlockRows, static_cast<uint32_t>(wanted.size()) - first);
       std::vector<float> block;
-      for (uint32_t r = 0; r < rows; r++) {
-        CHECK(first + r == 0 || batch.output_rows[first + r] > batch.output_rows[first + r - (first + r > 0)]);
-        std::vector<float> logits = toy_logits(states[batch.output_rows[first + r]], vocab_);
-        if (on_logits) on_logits(states[batch.output_rows[first + r]], logits);
-        block.insert(block.end(), logits.begin(), logits.end());
+      for (uint32_t i = first; i < first + rows; i++) {
+        CHECK(i == 0 || wanted[i] > wanted[i - 1]);
+        const std::vector<float> values = values_of(states[wanted[i]]);
+        block.insert(block.end(), values.begin(), values.end());
       }
       sink(first, rows, block.data());
     }

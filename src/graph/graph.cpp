@@ -29,10 +29,11 @@ Op& Graph::record(OpKind kind, const std::string& name, uint32_t width, std::ini
   return ops_.emplace_back(std::move(op));
 }
 
-Value Graph::embed(const Tensor& weight, float factor) {
-  Op& op = record(OpKind::kEmbed, "embed", weight.cols, {});
+Value Graph::embed(const Tensor& weight, float factor, EmbedBy by, const std::string& name) {
+  Op& op = record(OpKind::kEmbed, name, weight.cols, {});
   op.weight = weight;
   op.factor = factor;
+  op.embed_by = by;
   return {this, op.out};
 }
 
@@ -42,6 +43,15 @@ Value Graph::rms_norm(Value x, const Tensor& weight, float epsilon, const std::s
   op.weight = weight;
   op.factor = epsilon;
   op.group = weight.cols;
+  return {this, op.out};
+}
+
+Value Graph::layer_norm(Value x, const Tensor& weight, const Tensor& bias, float epsilon, const std::string& name) {
+  CHECK(x.width() == weight.cols && x.width() == bias.cols);
+  Op& op = record(OpKind::kLayerNorm, name, x.width(), {x});
+  op.weight = weight;
+  op.bias = bias;
+  op.factor = epsilon;
   return {this, op.out};
 }
 
@@ -63,6 +73,7 @@ Value Graph::rope(Value x, uint32_t head_dim, const RopeSpec& spec, const std::s
 
 void Graph::store_kv(Value k, Value v, const AttentionSpec& spec) {
   CHECK(k.width() == spec.kv_heads * spec.head_dim && v.width() == k.width());
+  CHECK(spec.causal || spec.window == 0);
   record(OpKind::kStoreKv, "store_kv", 0, {k, v}).attention = spec;
   layers_ = std::max(layers_, spec.layer + 1);
 }
@@ -71,6 +82,7 @@ Value Graph::attention(Value q, const AttentionSpec& spec) {
   CHECK(q.width() == spec.heads * spec.head_dim && spec.heads % spec.kv_heads == 0);
   Op& op = record(OpKind::kAttention, "attention", q.width(), {q});
   op.attention = spec;
+  causal_ = causal_ && spec.causal;
   return {this, op.out};
 }
 
@@ -84,6 +96,17 @@ Value Graph::gated(Value gate, Value up, ActivationKind activation) {
   Op& op = record(OpKind::kGated, "gated", gate.width(), {gate, up});
   op.activation = activation;
   return {this, op.out};
+}
+
+Value Graph::activate(Value x, ActivationKind activation) {
+  Op& op = record(OpKind::kActivate, "activate", x.width(), {x});
+  op.activation = activation;
+  return {this, op.out};
+}
+
+void Graph::set_hidden(Value hidden) {
+  hidden_ = hidden.id;
+  hidden_ops_ = ops_.size();
 }
 
 Value Graph::select_outputs(Value x) {

@@ -10,6 +10,7 @@ namespace ingle::models {
 void record_llama(Graph& graph, const Weights& w, const nn::Config& c);
 void record_qwen2(Graph& graph, const Weights& w, const nn::Config& c);
 void record_qwen3(Graph& graph, const Weights& w, const nn::Config& c);
+void record_bert(Graph& graph, const Weights& w, const nn::Config& c);
 void record_gemma3(Graph& graph, const Weights& w, const nn::Config& c);
 
 }  // namespace ingle::models

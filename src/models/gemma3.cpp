@@ -63,7 +63,9 @@ void record_gemma3(Graph& graph, const Weights& w, const nn::Config& c) {
     if (i + 1 == c.layers) x = graph.select_outputs(x);  // as in pre_norm_decoder.h
     x = layer.feed_forward(x);
   }
-  x = embedding.logits(output_norm(x));
+  x = output_norm(x);
+  graph.set_hidden(x);
+  x = embedding.logits(x);
   if (c.logits_softcap > 0) x = graph.softcap(x, c.logits_softcap);
   graph.set_logits(x);
 }

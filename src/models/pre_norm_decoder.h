@@ -38,7 +38,9 @@ void record_pre_norm_decoder(Graph& graph, const Weights& w, const nn::Config& c
     if (i + 1 == c.layers) x = graph.select_outputs(x);
     x = layer.feed_forward(x);
   }
-  graph.set_logits(embedding.logits(output_norm(x)));
+  x = output_norm(x);
+  graph.set_hidden(x);
+  graph.set_logits(embedding.logits(x));
 }
 
 }  // namespace ingle::models

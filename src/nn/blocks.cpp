@@ -12,6 +12,11 @@ RmsNorm::RmsNorm(const Weights& w, const std::string& name, uint32_t width, floa
 
 Value RmsNorm::operator()(Value x) const { return x.graph->rms_norm(x, weight_, epsilon_, name_); }
 
+LayerNorm::LayerNorm(const Weights& w, const std::string& name, uint32_t width, float epsilon)
+    : name_(name), weight_(w[name].vector("weight", width)), bias_(w[name].vector("bias", width)), epsilon_(epsilon) {}
+
+Value LayerNorm::operator()(Value x) const { return x.graph->layer_norm(x, weight_, bias_, epsilon_, name_); }
+
 Attention::Attention(const Weights& w, uint32_t dim, const Options& options)
     : options_(options),
       q_(w, "attn_q", dim, options.spec.heads * options.spec.head_dim),
@@ -33,8 +38,10 @@ Value Attention::operator()(Value x) const {
     q = (*q_norm_)(q);
     k = (*k_norm_)(k);
   }
-  q = graph.rope(q, head_dim, options_.rope, "rope_q");
-  k = graph.rope(k, head_dim, options_.rope, "rope_k");
+  if (options_.rope.dims > 0) {
+    q = graph.rope(q, head_dim, options_.rope, "rope_q");
+    k = graph.rope(k, head_dim, options_.rope, "rope_k");
+  }
   graph.store_kv(k, v, options_.spec);
   return out_(graph.attention(q, options_.spec));
 }
@@ -51,11 +58,18 @@ Value GatedMlp::operator()(Value x) const {
   return down_(x.graph->gated(gate, up, activation_));
 }
 
+Mlp::Mlp(const Weights& w, uint32_t dim, uint32_t hidden, ActivationKind activation)
+    : activation_(activation), up_(w, "ffn_up", dim, hidden), down_(w, "ffn_down", hidden, dim) {}
+
+Value Mlp::operator()(Value x) const { return down_(x.graph->activate(up_(x), activation_)); }
+
 Embedding::Embedding(const Weights& w, uint32_t vocab, uint32_t dim)
     : weight_(w["token_embd"].matrix("weight", vocab, dim)),
       output_(w.has("output.weight") ? w["output"].matrix("weight", vocab, dim) : weight_) {}
 
-Value Embedding::embed(Graph& graph, float factor) const { return graph.embed(weight_, factor); }
+Value Embedding::embed(Graph& graph, float factor) const {
+  return graph.embed(weight_, factor, EmbedBy::kToken, "embed");
+}
 
 Value Embedding::logits(Value x) const { return x.graph->linear(x, output_, no_bias_, "output"); }
 

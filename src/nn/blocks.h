@@ -34,12 +34,24 @@ class RmsNorm {
   float epsilon_;
 };
 
+// Layer normalisation (Ba et al., 2016) over `width` channels.
+class LayerNorm {
+ public:
+  LayerNorm(const Weights& w, const std::string& name, uint32_t width, float epsilon);
+  Value operator()(Value x) const;
+
+ private:
+  std::string name_;
+  Tensor weight_, bias_;
+  float epsilon_;
+};
+
 // Multi-head attention with grouped queries over the KV pages of one layer. x [tokens, dim] -> [tokens, dim]
 class Attention {
  public:
   struct Options {
     AttentionSpec spec;
-    RopeSpec rope;
+    RopeSpec rope;  // dims = 0: no rotation, positions are in the embeddings
     float norm_epsilon = 1e-6f;
     bool qk_norm = false;  // the family requires norms of each head's query and key
   };
@@ -61,6 +73,17 @@ class GatedMlp {
  private:
   ActivationKind activation_;
   Linear gate_, up_, down_;
+};
+
+// The feed-forward network of the first transformers (Vaswani et al., 2017): down(activation(up(x))).
+class Mlp {
+ public:
+  Mlp(const Weights& w, uint32_t dim, uint32_t hidden, ActivationKind activation);
+  Value operator()(Value x) const;
+
+ private:
+  ActivationKind activation_;
+  Linear up_, down_;
 };
 
 // Token embedding, and the logits matrix where the file ties both (has no output.weight).

@@ -10,7 +10,8 @@ namespace ingle::nn {
 namespace {
 
 // Far above any published model, far below what would wrap a size.
-constexpr uint32_t kMaxLayers = 1024, kMaxWidth = 1 << 20, kMaxHeadDim = 1024, kMaxContext = 1 << 24;
+constexpr uint32_t kMaxLayers = 1024, kMaxWidth = 1 << 20, kMaxHeadDim = 1024, kMaxContext = 1 << 24,
+                   kMaxTokenTypes = 1 << 16;
 
 struct Reader {
   const GgufFile& file;
@@ -113,6 +114,19 @@ Status read_window(const Reader& read, Config& c) {
   return {};
 }
 
+Status read_encoder(const Reader& read, Config& c) {
+  if (read.file.has(read.key("attention.causal"))) {
+    ASSIGN_OR_RETURN(c.causal, read.file.get<bool>(read.key("attention.causal")));
+  }
+  ASSIGN_OR_RETURN(c.pooling_type, read.file.get_or<uint32_t>(read.key("pooling_type"), 0));
+  // Not of the architecture, but that is where the format has it.
+  constexpr const char* kTokenTypes = "tokenizer.ggml.token_type_count";
+  ASSIGN_OR_RETURN(c.token_types, read.file.get_or<uint32_t>(kTokenTypes, 0));
+  if (c.token_types <= kMaxTokenTypes) return {};
+  return Error{ErrorCode::kInvalidData,
+               fmt::format("{} is {}, more than {}", kTokenTypes, c.token_types, kMaxTokenTypes), ""};
+}
+
 }  // namespace
 
 Result<Config> Config::from_gguf(const GgufFile& file) {
@@ -123,10 +137,13 @@ Result<Config> Config::from_gguf(const GgufFile& file) {
   ASSIGN_OR_RETURN(c.dim, read.count("embedding_length", kMaxWidth));
   ASSIGN_OR_RETURN(c.mlp_dim, read.count("feed_forward_length", kMaxWidth));
   ASSIGN_OR_RETURN(c.context_length, read.count("context_length", kMaxContext));
-  ASSIGN_OR_RETURN(c.norm_epsilon, read.number("attention.layer_norm_rms_epsilon", 1e-5f, 0.0f, 1.0f));
+  const bool rms = !file.has(read.key("attention.layer_norm_epsilon"));
+  const char* epsilon = rms ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon";
+  ASSIGN_OR_RETURN(c.norm_epsilon, read.number(epsilon, 1e-5f, 0.0f, 1.0f));
   RETURN_IF_ERROR(read_attention(read, c));
   RETURN_IF_ERROR(read_window(read, c));
   RETURN_IF_ERROR(read_rope(read, c));
+  RETURN_IF_ERROR(read_encoder(read, c));
   const GgufTensor* embedding = file.find_tensor("token_embd.weight");
   if (embedding == nullptr || embedding->shape.size() != 2 || embedding->shape[1] > (1u << 24)) {
     return Error{ErrorCode::kInvalidData, "tensor \"token_embd.weight\" is missing or is no matrix",

@@ -10,7 +10,7 @@ namespace ingle::test {
 namespace {
 
 constexpr uint32_t kPages = 128;
-constexpr uint32_t kMaxBatchTokens = 640;  // the longest chunk and what companions add
+constexpr uint32_t kMaxBatchTokens = 2048;  // the longest chunk and what companions add
 
 template <typename T>
 T take(Result<T> result) {
@@ -64,9 +64,14 @@ void give_pages(Run& run, uint32_t count, Pools& pools) {
   }
 }
 
-// Steps all runs until they are done; collects the logits of runs[0].
-std::vector<float> step_all(Backend& backend, std::vector<Run>& runs, Pools& pools, uint32_t vocab) {
+// Steps all runs until they are done; collects the logits, or the hidden states, of runs[0].
+std::vector<float> step_all(Backend& backend, std::vector<Run>& runs, Pools& pools, const Graph& graph) {
   std::vector<float> result;
+  const bool logits = graph.logits().has_value();
+  const uint32_t width = logits ? graph.vocab() : graph.hidden_width();
+  const auto collect = [&](uint32_t, uint32_t rows, const float* values) {
+    result.insert(result.end(), values, values + size_t{rows} * width);
+  };
   while (runs[0].done < runs[0].tokens.size()) {
     Batch batch;
     // The tested sequence comes last, behind whatever its companions do.
@@ -79,12 +84,11 @@ std::vector<float> step_all(Backend& backend, std::vector<Run>& runs, Pools& poo
       batch.sequences.push_back({first, count, run.done, run.tables});
       const auto begin = run.tokens.begin() + run.done;
       batch.tokens.insert(batch.tokens.end(), begin, begin + count);
-      for (uint32_t t = 0; t < count && i == 0; t++) batch.output_rows.push_back(first + t);
+      for (uint32_t t = 0; t < count && i == 0; t++)
+        (logits ? batch.output_rows : batch.hidden_rows).push_back(first + t);
       run.done += count;
     }
-    backend.execute(batch, [&](uint32_t, uint32_t rows, const float* logits) {
-      result.insert(result.end(), logits, logits + size_t{rows} * vocab);
-    });
+    backend.execute(batch, collect, collect);
   }
   return result;
 }
@@ -111,14 +115,14 @@ Backend& ModelRunner::backend(const RunSettings& settings) {
   return *backend;
 }
 
-std::vector<float> ModelRunner::logits(const std::vector<int32_t>& tokens, const RunSettings& settings) {
+std::vector<float> ModelRunner::outputs(const std::vector<int32_t>& tokens, const RunSettings& settings) {
   std::vector<Run> runs(1);
   runs[0].tokens = tokens;
-  runs[0].chunk = settings.chunk;
+  runs[0].chunk = is_encoder() ? kMaxBatchTokens : settings.chunk;
   for (uint32_t i = 0; i < settings.companions; i++) {
     Run companion;
     companion.tokens = random_tokens(static_cast<uint32_t>(tokens.size()) / 2 + 13 * i + 1, vocab(), 100 + i);
-    companion.chunk = 3 + 5 * i;
+    companion.chunk = is_encoder() ? kMaxBatchTokens : 3 + 5 * i;
     runs.push_back(std::move(companion));
   }
   const std::vector<KvGroup> groups = kv_groups(model_->graph, settings.kv_type);
@@ -127,10 +131,10 @@ std::vector<float> ModelRunner::logits(const std::vector<int32_t>& tokens, const
     std::vector<Run> prefix(1);
     prefix[0].tokens.assign(tokens.begin(), tokens.begin() + settings.shared_prefix);
     prefix[0].chunk = 5;
-    step_all(backend(settings), prefix, pools, vocab());
+    step_all(backend(settings), prefix, pools, model_->graph);
     share_prefix(runs[0], prefix[0]);
   }
-  return step_all(backend(settings), runs, pools, vocab());
+  return step_all(backend(settings), runs, pools, model_->graph);
 }
 
 uint64_t digest(const std::vector<float>& values) {

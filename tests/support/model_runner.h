@@ -34,9 +34,12 @@ class ModelRunner {
  public:
   explicit ModelRunner(const std::filesystem::path& path);
 
-  // Logits of all positions that the run computes, [tokens - shared_prefix][vocab].
-  std::vector<float> logits(const std::vector<int32_t>& tokens, const RunSettings& settings);
-  uint32_t vocab() const { return model_->graph.vocab(); }
+  // Logits of all positions that the run computes, [tokens - shared_prefix][vocab]; of an encoder, the final hidden
+  // states. An encoder's sequences run whole, without a shared prefix.
+  std::vector<float> outputs(const std::vector<int32_t>& tokens, const RunSettings& settings);
+  uint32_t output_width() const { return is_encoder() ? model_->graph.hidden_width() : vocab(); }
+  uint32_t vocab() const { return model_->vocab; }
+  bool is_encoder() const { return !model_->graph.causal(); }
   const Graph& graph() const { return model_->graph; }
 
  private:

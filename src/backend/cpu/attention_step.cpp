@@ -65,6 +65,7 @@ void AttentionRunner::prepare(const Batch& batch, const AttentionSpec& spec) {
   size_t split_rows = 0;
   for (uint32_t s = 0; s < batch.sequences.size(); s++) {
     const BatchSequence& sequence = batch.sequences[s];
+    CHECK(spec.causal || sequence.position == 0);
     // Last tokens first: they see the most keys, and long tasks should begin early.
     for (uint32_t end = sequence.tokens; end > 0; end -= std::min(end, tokens_per_tile)) {
       const uint32_t tokens = std::min(end, tokens_per_tile);
@@ -78,8 +79,9 @@ void AttentionRunner::prepare(const Batch& batch, const AttentionSpec& spec) {
                     .first_head = kv_head * group + head,
                     .heads = std::min(heads_per_tile, group - head),
                     .first_task = tasks};
+          tile.last_key = sequence.position + (spec.causal ? end : sequence.tokens) - 1;
           tile.first_piece = first_visible_page(spec.window, tile.position) / kPagesPerPiece;
-          tile.pieces = (tile.position + tokens - 1) / kPieceTokens + 1 - tile.first_piece;
+          tile.pieces = tile.last_key / kPieceTokens + 1 - tile.first_piece;
           tasks += tile.pieces;
           split_rows += size_t{tile.pieces} * tile.queries();
           tiles_.push_back(tile);
@@ -112,7 +114,7 @@ AttentionRunner::TileCall AttentionRunner::describe(const AttentionCall& call, c
                                                     uint32_t first_piece, uint32_t pieces) const {
   const AttentionSpec& spec = *call.spec;
   const PageTable& table = batch_->sequences[tile.sequence].tables[call.group];
-  const uint32_t last_page = (tile.position + tile.tokens - 1) / kPageTokens;
+  const uint32_t last_page = tile.last_key / kPageTokens;
   const uint32_t end_page = std::min((first_piece + pieces) * kPagesPerPiece, last_page + 1);
   // Pieces begin before the window does; there the kernel reads nothing.
   const uint32_t first_page = std::max(first_piece * kPagesPerPiece, first_visible_page(spec.window, tile.position));
@@ -125,7 +127,7 @@ AttentionRunner::TileCall AttentionRunner::describe(const AttentionCall& call, c
     for (uint32_t h = 0; h < tile.heads; h++) {
       const uint32_t i = t * tile.heads + h;
       result.q[i] = call.q + (tile.first_token + t) * call.q_stride + size_t{tile.first_head + h} * spec.head_dim;
-      result.positions[i] = tile.position + t;
+      result.positions[i] = spec.causal ? tile.position + t : tile.last_key;
     }
   }
   result.tile = {.layout = call.layout,

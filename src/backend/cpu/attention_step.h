@@ -46,6 +46,7 @@ class AttentionRunner {
     uint32_t sequence = 0;
     uint32_t first_token = 0, tokens = 0;  // of the batch
     uint32_t position = 0;                 // of the first token
+    uint32_t last_key = 0;                 // position of the last key that any of its queries sees
     uint32_t kv_head = 0;
     uint32_t first_head = 0, heads = 0;
     uint32_t first_piece = 0, pieces = 0;  // without window

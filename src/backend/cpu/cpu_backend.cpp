@@ -41,7 +41,8 @@ class CpuBackend final : public Backend {
  public:
   static Result<std::unique_ptr<Backend>> make(const Graph& graph, const BackendOptions& options);
 
-  void execute(const Batch& batch, const LogitsSink& sink) override;
+  using Backend::execute;
+  void execute(const Batch& batch, const LogitsSink& logits, const HiddenSink& hidden) override;
   void settle() override { weights_.settle(); }
   std::string description() const override {
     return fmt::format("cpu {}, {} thread{}", table_.name, pool_.size(), pool_.size() == 1 ? "" : "s");
@@ -56,11 +57,13 @@ class CpuBackend final : public Backend {
   Status create_attention(const Graph& graph);
 
   void locate_tokens(const Batch& batch);
-  void run_steps(const std::vector<Step>& steps, Counter* counters, uint32_t rows, uint32_t first_output,
-                 uint32_t thread);
-  void run_head(const LogitsSink& sink, uint32_t thread);
-  void run_rows(const Step& step, Counter& counter, uint32_t rows, uint32_t first_output);
-  void run_row_op(const RowOp& op, uint32_t row, uint32_t first_output, Channels channels);
+  // `selected`: of the head, the batch's rows that its rows are.
+  void run_steps(const std::vector<Step>& steps, std::vector<Counter>& counters, uint32_t rows,
+                 const uint32_t* selected, uint32_t thread);
+  void run_head(std::span<const uint32_t> wanted, bool logits, const HiddenSink& sink, uint32_t thread);
+  void run_rows(const Step& step, Counter& counter, uint32_t rows, const uint32_t* selected);
+  void run_row_op(const RowOp& op, uint32_t row, const uint32_t* selected, Channels channels);
+  uint32_t embedded_row(const Op& op, uint32_t index) const;
   void run_matmul(const Step& step, Counter& counter, uint32_t rows, uint32_t thread);
   void run_track(const MatmulTrack& track, uint32_t first_group, uint32_t groups, uint32_t column, uint32_t columns,
                  std::byte* scratch);
@@ -88,8 +91,8 @@ class CpuBackend final : public Backend {
   std::vector<AnonymousMemory> matmul_scratch_;  // per thread
   std::vector<float> rope_angles_;               // per rope: [max_batch_tokens][2][pairs]
   std::vector<size_t> rope_offsets_;
-  std::vector<std::pair<AttentionSpec, AttentionRunner>> attention_;  // one per kind of layer
-  std::vector<Counter> body_counters_, head_counters_;
+  std::vector<std::pair<AttentionSpec, AttentionRunner>> attention_;    // one per kind of layer
+  std::vector<Counter> body_counters_, head_counters_, tail_counters_;  // per step of the plan
 
   // Of the batch being run.
   const Batch* batch_ = nullptr;
@@ -98,7 +101,19 @@ class CpuBackend final : public Backend {
 };
 
 bool same_kind(const AttentionSpec& a, const AttentionSpec& b) {
-  return a.heads == b.heads && a.kv_heads == b.kv_heads && a.window == b.window;
+  return a.heads == b.heads && a.kv_heads == b.kv_heads && a.window == b.window && a.causal == b.causal;
+}
+
+Activation activation_of(ActivationKind kind) {
+  switch (kind) {
+    case ActivationKind::kSilu:
+      return Activation::kSilu;
+    case ActivationKind::kGeluTanh:
+      return Activation::kGeluTanh;
+    case ActivationKind::kGeluErf:
+      break;
+  }
+  return Activation::kGeluErf;
 }
 
 Result<std::unique_ptr<Backend>> CpuBackend::make(const Graph& graph, const BackendOptions& options) {
@@ -145,6 +160,7 @@ Status CpuBackend::allocate_buffers() {
   }
   body_counters_ = std::vector<Counter>(plan_.body.size());
   head_counters_ = std::vector<Counter>(plan_.head.size());
+  tail_counters_ = std::vector<Counter>(plan_.head_tail.size());
   positions_.reserve(options_.max_batch_tokens);
   for (std::vector<PageId>& pages : pages_) pages.reserve(options_.max_batch_tokens);
   return {};
@@ -201,43 +217,46 @@ void CpuBackend::locate_tokens(const Batch& batch) {
   CHECK(positions_.size() == batch.tokens.size());
 }
 
-void CpuBackend::execute(const Batch& batch, const LogitsSink& sink) {
+void CpuBackend::execute(const Batch& batch, const LogitsSink& logits, const HiddenSink& hidden) {
+  CHECK(batch.output_rows.empty() || plan_.logits != kNoBuffer);
   batch_ = &batch;
   locate_tokens(batch);
   for (auto& [spec, runner] : attention_) runner.prepare(batch, spec);
-  reset(body_counters_);
-  reset(head_counters_);
+  for (std::vector<Counter>* counters : {&body_counters_, &head_counters_, &tail_counters_}) reset(*counters);
   pool_.run([&](uint32_t thread) {
-    run_steps(plan_.body, body_counters_.data(), static_cast<uint32_t>(batch.tokens.size()), 0, thread);
-    run_head(sink, thread);
+    run_steps(plan_.body, body_counters_, static_cast<uint32_t>(batch.tokens.size()), nullptr, thread);
+    run_head(batch.output_rows, true, logits, thread);
+    run_head(batch.hidden_rows, false, hidden, thread);
   });
 }
 
-void CpuBackend::run_head(const LogitsSink& sink, uint32_t thread) {
-  const auto wanted = static_cast<uint32_t>(batch_->output_rows.size());
-  const uint32_t vocab = plan_.buffers[plan_.logits].width;
-  for (uint32_t first = 0; first < wanted; first += kHeadRows) {
-    const uint32_t rows = std::min(kHeadRows, wanted - first);
-    run_steps(plan_.head, head_counters_.data(), rows, first, thread);
+void CpuBackend::run_head(std::span<const uint32_t> wanted, bool logits, const HiddenSink& sink, uint32_t thread) {
+  const uint32_t result = logits ? plan_.logits : plan_.hidden;
+  for (size_t first = 0; first < wanted.size(); first += kHeadRows) {
+    const auto rows = static_cast<uint32_t>(std::min<size_t>(kHeadRows, wanted.size() - first));
+    run_steps(plan_.head, head_counters_, rows, wanted.data() + first, thread);
+    if (logits) run_steps(plan_.head_tail, tail_counters_, rows, nullptr, thread);
     if (thread == 0) {
-      float* logits = row(plan_.logits, 0);
-      if (plan_.buffers[plan_.logits].row_bytes != vocab * sizeof(float)) {
-        for (uint32_t r = 1; r < rows; r++) std::copy_n(row(plan_.logits, r), vocab, logits + size_t{r} * vocab);
+      const uint32_t width = plan_.buffers[result].width;
+      float* values = row(result, 0);
+      if (plan_.buffers[result].row_bytes != width * sizeof(float)) {
+        for (uint32_t r = 1; r < rows; r++) std::copy_n(row(result, r), width, values + size_t{r} * width);
       }
-      sink(first, rows, logits);
+      sink(static_cast<uint32_t>(first), rows, values);
       reset(head_counters_);
+      reset(tail_counters_);
     }
     pool_.barrier();
   }
 }
 
-void CpuBackend::run_steps(const std::vector<Step>& steps, Counter* counters, uint32_t rows, uint32_t first_output,
-                           uint32_t thread) {
+void CpuBackend::run_steps(const std::vector<Step>& steps, std::vector<Counter>& counters, uint32_t rows,
+                           const uint32_t* selected, uint32_t thread) {
   for (size_t i = 0; i < steps.size(); i++) {
     const Step& step = steps[i];
     switch (step.kind) {
       case StepKind::kRows:
-        run_rows(step, counters[i], rows, first_output);
+        run_rows(step, counters[i], rows, selected);
         break;
       case StepKind::kMatmul:
         run_matmul(step, counters[i], rows, thread);
@@ -253,17 +272,29 @@ void CpuBackend::run_steps(const std::vector<Step>& steps, Counter* counters, ui
   }
 }
 
-void CpuBackend::run_rows(const Step& step, Counter& counter, uint32_t rows, uint32_t first_output) {
+void CpuBackend::run_rows(const Step& step, Counter& counter, uint32_t rows, const uint32_t* selected) {
   const uint32_t chunk = std::max(1u, rows / (pool_.size() * 4));
   for (uint32_t first = counter.next.fetch_add(chunk, std::memory_order_relaxed); first < rows;
        first = counter.next.fetch_add(chunk, std::memory_order_relaxed)) {
     for (uint32_t r = first; r < std::min(first + chunk, rows); r++) {
-      for (const RowOp& op : step.rows) run_row_op(op, r, first_output, {0, op.width});
+      for (const RowOp& op : step.rows) run_row_op(op, r, selected, {0, op.width});
     }
   }
 }
 
-void CpuBackend::run_row_op(const RowOp& r, uint32_t index, uint32_t first_output, Channels channels) {
+uint32_t CpuBackend::embedded_row(const Op& op, uint32_t index) const {
+  switch (op.embed_by) {
+    case EmbedBy::kToken:
+      return static_cast<uint32_t>(batch_->tokens[index]);
+    case EmbedBy::kPosition:
+      return positions_[index];
+    case EmbedBy::kFirstRow:
+      break;
+  }
+  return 0;
+}
+
+void CpuBackend::run_row_op(const RowOp& r, uint32_t index, const uint32_t* selected, Channels channels) {
   const Op* op = r.op;
   const uint32_t first = channels.first, count = channels.count;
   const float* a = r.in[0] == kNoBuffer ? nullptr : row(r.in[0], index) + first;
@@ -277,9 +308,9 @@ void CpuBackend::run_row_op(const RowOp& r, uint32_t index, uint32_t first_outpu
       plan_.ropes[r.rope].cos_sin(positions_[index], angles(r.rope), angles(r.rope) + plan_.ropes[r.rope].pairs());
       return;
     case RowKind::kEmbed: {
-      const auto token = static_cast<uint32_t>(batch_->tokens[index]);
-      CHECK(token < r.matrix->rows);
-      table_.unpack_row(*r.matrix, token, out);
+      const uint32_t from = embedded_row(*op, index);
+      CHECK(from < r.matrix->rows);
+      table_.unpack_row(*r.matrix, from, out);
       if (op->factor != 1) table_.scale(out, op->factor, count, out);
       return;
     }
@@ -288,6 +319,8 @@ void CpuBackend::run_row_op(const RowOp& r, uint32_t index, uint32_t first_outpu
         table_.rms_norm(a + i, r.vector, op->factor, op->group, out + i);
       }
       return;
+    case RowKind::kLayerNorm:
+      return table_.layer_norm(a, r.vector, r.bias, op->factor, count, out);
     case RowKind::kBias:
       return table_.add(a, r.vector + first, count, out);
     case RowKind::kRope:
@@ -304,10 +337,11 @@ void CpuBackend::run_row_op(const RowOp& r, uint32_t index, uint32_t first_outpu
     case RowKind::kAdd:
       return table_.add(a, b, count, out);
     case RowKind::kGated:
-      return table_.gated(op->activation == ActivationKind::kSilu ? Activation::kSilu : Activation::kGeluTanh, a, b,
-                          count, out);
+      return table_.gated(activation_of(op->activation), a, b, count, out);
+    case RowKind::kActivate:
+      return table_.activate(activation_of(op->activation), a, count, out);
     case RowKind::kSelectOutputs:
-      std::copy_n(row(r.in[0], batch_->output_rows[first_output + index]), r.width, out);
+      std::copy_n(row(r.in[0], selected[index]), r.width, out);
       return;
     case RowKind::kSoftcap:
       return table_.softcap(a, op->factor, count, out);
@@ -354,7 +388,7 @@ void CpuBackend::run_track(const MatmulTrack& track, uint32_t first_group, uint3
   }
   for (uint32_t c = column; c < column + columns; c++) {
     for (const RowOp& op : track.epilogue)
-      run_row_op(op, c, 0, {first, std::min(groups * kGroupRows, op.width - first)});
+      run_row_op(op, c, nullptr, {first, std::min(groups * kGroupRows, op.width - first)});
   }
 }
 
@@ -402,8 +436,10 @@ void CpuBackend::dump(const Step& step, uint32_t rows) const {
 
 std::vector<KvGroup> kv_groups(const Graph& graph, KvType type) {
   std::vector<KvGroup> groups = {KvGroup{}};
+  std::vector<bool> seen(graph.layers());  // several ops may share a layer's pages
   for (const Op& op : graph.ops()) {
-    if (op.kind != OpKind::kStoreKv) continue;
+    if (op.kind != OpKind::kStoreKv || seen[op.attention.layer]) continue;
+    seen[op.attention.layer] = true;
     const uint32_t group = cpu::kv_group_of(groups, op.attention.window);
     if (group == groups.size()) groups.push_back({.window = op.attention.window, .page_bytes = 0});
     groups[group].page_bytes += cpu::KvLayout{type, op.attention.kv_heads, op.attention.head_dim}.page_bytes();

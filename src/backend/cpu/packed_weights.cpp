@@ -64,7 +64,7 @@ Result<PackedWeights> PackedWeights::pack(const Graph& graph, const KernelTable&
       if (!added) continue;
       total_bytes += packed_bytes(it->second, table);
       order.push_back(&op.weight);
-    } else if (op.kind == OpKind::kRmsNorm) {
+    } else if (op.kind == OpKind::kRmsNorm || op.kind == OpKind::kLayerNorm) {
       packed.vectors_.emplace(op.weight.data, to_floats(op.weight));
     }
     if (!op.bias.empty()) packed.vectors_.emplace(op.bias.data, to_floats(op.bias));

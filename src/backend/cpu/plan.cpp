@@ -42,12 +42,16 @@ class Planner {
       }
       release_values(first);
     }
-    plan_.logits = buffer_of_[graph_.logits()];
+    plan_.hidden = buffer_of_[graph_.hidden()];
+    if (graph_.logits()) plan_.logits = buffer_of_[*graph_.logits()];
     return std::move(plan_);
   }
 
  private:
-  std::vector<Step>& steps() { return in_head_ ? plan_.head : plan_.body; }
+  std::vector<Step>& steps() {
+    if (index_ >= graph_.hidden_ops()) return plan_.head_tail;
+    return in_head_ ? plan_.head : plan_.body;
+  }
 
   Step& step_of(StepKind kind) {
     const bool extend =
@@ -85,7 +89,8 @@ class Planner {
       const Op& op = graph_.ops()[i];
       for (uint32_t k = 0; k < op.inputs; k++) last_reader_[op.in[k]] = i;
     }
-    last_reader_[graph_.logits()] = graph_.ops().size();
+    last_reader_[graph_.hidden()] = graph_.ops().size();
+    if (graph_.logits()) last_reader_[*graph_.logits()] = graph_.ops().size();
   }
 
   uint32_t new_buffer(uint32_t width, bool quantized, DType type = DType::kF32) {
@@ -130,12 +135,16 @@ class Planner {
         return RowKind::kEmbed;
       case OpKind::kRmsNorm:
         return RowKind::kRmsNorm;
+      case OpKind::kLayerNorm:
+        return RowKind::kLayerNorm;
       case OpKind::kRope:
         return RowKind::kRope;
       case OpKind::kAdd:
         return RowKind::kAdd;
       case OpKind::kGated:
         return RowKind::kGated;
+      case OpKind::kActivate:
+        return RowKind::kActivate;
       case OpKind::kSelectOutputs:
         return RowKind::kSelectOutputs;
       case OpKind::kSoftcap:
@@ -162,7 +171,8 @@ class Planner {
     for (uint32_t k = 0; k < op.inputs; k++) row.in[k] = buffer_of_[op.in[k]];
     row.width = op.inputs > 0 ? graph_.widths()[op.in[0]] : op.weight.cols;
     if (op.kind == OpKind::kEmbed) row.matrix = &weights_.matrix(op.weight);
-    if (op.kind == OpKind::kRmsNorm) row.vector = weights_.vector(op.weight);
+    if (op.kind == OpKind::kRmsNorm || op.kind == OpKind::kLayerNorm) row.vector = weights_.vector(op.weight);
+    if (op.kind == OpKind::kLayerNorm) row.bias = weights_.vector(op.bias);
     if (op.kind == OpKind::kRope) row.rope = rope_index(op.rope);
     std::vector<RowOp>& chain = chain_for(row);
     row.out = define(op.out);
@@ -254,6 +264,7 @@ class Planner {
       case RowKind::kBias:
       case RowKind::kAdd:
       case RowKind::kGated:
+      case RowKind::kActivate:
       case RowKind::kSoftcap:
       case RowKind::kScale:
         return kGroupRows;
@@ -267,6 +278,7 @@ class Planner {
         return row.op->attention.head_dim;
       case RowKind::kRopeAngles:
       case RowKind::kEmbed:
+      case RowKind::kLayerNorm:
       case RowKind::kSelectOutputs:
         break;
     }
@@ -278,8 +290,8 @@ class Planner {
     const uint32_t value = graph_.ops()[index_].in[0];
     const size_t first = index_;
     size_t end = first + 1;
-    while (options_.fuse && end < graph_.ops().size() && graph_.ops()[end].kind == OpKind::kLinear &&
-           graph_.ops()[end].in[0] == value) {
+    while (options_.fuse && end < graph_.ops().size() && end != graph_.hidden_ops() &&
+           graph_.ops()[end].kind == OpKind::kLinear && graph_.ops()[end].in[0] == value) {
       end++;
     }
     for (size_t i = first; i < end; i++) {

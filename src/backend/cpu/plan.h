@@ -27,12 +27,14 @@ enum class RowKind : uint8_t {
   kRopeAngles,  // cosines and sines of the token's position, into the table `rope`
   kEmbed,
   kRmsNorm,
+  kLayerNorm,
   kBias,
   kRope,
   kStoreKeys,
   kStoreValues,
   kAdd,
   kGated,
+  kActivate,
   kSelectOutputs,
   kSoftcap,
   kScale,
@@ -47,6 +49,7 @@ struct RowOp {
   uint32_t width = 0;                    // of in[0]
   uint32_t rope = 0;                     // index into Plan::ropes
   const float* vector = nullptr;         // norm weight or bias
+  const float* bias = nullptr;           // of kLayerNorm
   const PackedMatrix* matrix = nullptr;  // of kEmbed
 };
 
@@ -90,12 +93,14 @@ struct KvLayer {
 };
 
 struct Plan {
-  std::vector<Step> body;  // for all tokens of the batch
-  std::vector<Step> head;  // from select_outputs on: for blocks of up to kHeadRows wanted rows
+  std::vector<Step> body;       // for all tokens of the batch
+  std::vector<Step> head;       // from select_outputs to the hidden state: for blocks of up to kHeadRows wanted rows
+  std::vector<Step> head_tail;  // from the hidden state to the logits, where these are wanted
   std::vector<BufferSpec> buffers;
   std::vector<RopeTable> ropes;
   std::vector<KvLayer> layers;
-  uint32_t logits = kNoBuffer;
+  uint32_t hidden = kNoBuffer;
+  uint32_t logits = kNoBuffer;  // none in an encoder
   uint32_t max_matmul_cols = 0;
 };
 

@@ -22,9 +22,11 @@ struct Shape {
 class Recorder {
  public:
   explicit Recorder(const Shape& shape) : shape_(shape) {
-    Value x = graph_.embed(matrix(kVocab, shape.hidden), 1);
+    Value x = graph_.embed(matrix(kVocab, shape.hidden), 1, EmbedBy::kToken, "embed");
     for (uint32_t layer = 0; layer < shape.layers; layer++) x = mlp(attend(x, layer));
-    graph_.set_logits(graph_.linear(norm(graph_.select_outputs(x)), matrix(kVocab, shape.hidden), {}, "output"));
+    x = norm(graph_.select_outputs(x));
+    graph_.set_hidden(x);
+    graph_.set_logits(graph_.linear(x, matrix(kVocab, shape.hidden), {}, "output"));
   }
 
   const Graph& graph() const { return graph_; }
@@ -99,6 +101,23 @@ TEST(Plan, WithoutFusionEveryOpIsItsOwnStep) {
   const Plan plan = model.plan({.fuse = false});
   EXPECT_GT(plan.body.size(), size_t{30});
   for (const Step& step : plan.body) EXPECT_LE(step.rows.size() + step.tracks.size(), 2u);
+}
+
+// Embeddings need no logits: those are apart from what leads to the hidden state.
+TEST(Plan, TheLogitsAreApartFromTheHiddenState) {
+  for (const bool fuse : {true, false}) {
+    const Plan plan = Recorder({}).plan({.fuse = fuse});
+    const auto matmuls = [](const std::vector<Step>& steps) {
+      size_t count = 0;
+      for (const Step& step : steps) count += step.tracks.size();
+      return count;
+    };
+    EXPECT_EQ(matmuls(plan.head), 0u);
+    EXPECT_EQ(matmuls(plan.head_tail), 1u);
+    EXPECT_EQ(plan.buffers[plan.hidden].width, Shape().hidden);
+    EXPECT_EQ(plan.buffers[plan.logits].width, kVocab);
+    EXPECT_NE(plan.hidden, plan.logits);
+  }
 }
 
 // Every row op's channels lie within one task.

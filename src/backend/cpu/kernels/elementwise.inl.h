@@ -31,6 +31,22 @@ struct Elementwise {
     map(x, weight, n, out, Normalise{Isa::set1(1.0f / __builtin_sqrtf(mean + eps))});
   }
 
+  // With d[i] = x[i] - sum(x) / n: inv = 1 / sqrt(sum(d^2) / n + eps), out[i] = fma(d[i] * inv, weight[i], bias[i]).
+  // The sums are strided partial sums, of the squares by fma.
+  static void layer_norm(const float* x, const float* weight, const float* bias, float eps, uint32_t n, float* out) {
+    const float mean = strided(x, n, AddValue{}) / static_cast<float>(n);
+    const F shift = Isa::set1(mean);
+    const float variance = strided(x, n, AddSquaredDistance{shift}) / static_cast<float>(n);
+    const F inv = Isa::set1(1.0f / __builtin_sqrtf(variance + eps));
+    for (uint32_t i = 0; i < n; i += kLanes) {
+      const uint32_t left = lanes_left(i, n);
+      const F d = Isa::sub(Isa::load_partial(x + i, left), shift);
+      Isa::store_partial(
+          out + i, left,
+          Isa::fma(Isa::mul(d, inv), Isa::load_partial(weight + i, left), Isa::load_partial(bias + i, left)));
+    }
+  }
+
   static void add(const float* a, const float* b, uint32_t n, float* out) { map(a, b, n, out, Add{}); }
 
   static void scale(const float* x, float factor, uint32_t n, float* out) {
@@ -45,6 +61,19 @@ struct Elementwise {
         return map(gate, up, n, out, SiluGate{});
       case Activation::kGeluTanh:
         return map(gate, up, n, out, GeluTanhGate{});
+      case Activation::kGeluErf:
+        return map(gate, up, n, out, GeluErfGate{});
+    }
+  }
+
+  static void activate(Activation activation, const float* x, uint32_t n, float* out) {
+    switch (activation) {
+      case Activation::kSilu:
+        return map(x, x, n, out, Silu{});
+      case Activation::kGeluTanh:
+        return map(x, x, n, out, GeluTanh{});
+      case Activation::kGeluErf:
+        return map(x, x, n, out, GeluErf{});
     }
   }
 
@@ -132,6 +161,48 @@ struct Elementwise {
   struct GeluTanhGate {
     F operator()(F gate, F up) const { return Isa::mul(Functions::gelu_tanh(gate), up); }
   };
+
+  struct GeluErfGate {
+    F operator()(F gate, F up) const { return Isa::mul(Functions::gelu_erf(gate), up); }
+  };
+  struct Silu {
+    F operator()(F x, F) const { return Functions::silu(x); }
+  };
+  struct GeluTanh {
+    F operator()(F x, F) const { return Functions::gelu_tanh(x); }
+  };
+  struct GeluErf {
+    F operator()(F x, F) const { return Functions::gelu_erf(x); }
+  };
+
+  struct AddValue {
+    F operator()(F sum, F x) const { return Isa::add(sum, x); }
+  };
+  struct AddSquaredDistance {
+    F from;
+    F operator()(F sum, F x) const {
+      const F d = Isa::sub(x, from);
+      return Isa::fma(d, d, sum);
+    }
+  };
+
+  // The strided sum over x; add_term(partial, x) is the partial sum with one more term.
+  template <class AddTerm>
+  static float strided(const float* x, uint32_t n, AddTerm add_term) {
+    StridedSum<Isa> sum;
+    uint32_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+      for (uint32_t v = 0; v < StridedSum<Isa>::kVectors; v++) {
+        sum.partial[v] = add_term(sum.partial[v], Isa::loadu(x + i + v * kLanes));
+      }
+    }
+    for (uint32_t v = 0; i < n; v++, i += kLanes) {
+      const uint32_t left = lanes_left(i, n);
+      const F next = add_term(sum.partial[v], Isa::load_partial(x + i, left));
+      sum.partial[v] = Isa::select(Isa::first_n(left), next, sum.partial[v]);
+    }
+    return sum.fold();
+  }
 
   static uint32_t lanes_left(uint32_t i, uint32_t n) { return n - i < kLanes ? n - i : kLanes; }
 

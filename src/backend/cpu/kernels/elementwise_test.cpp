@@ -132,8 +132,39 @@ TEST(Elementwise, ActivationsAreThoseOfDouble) {
       ASSERT_NEAR(gelu[i], gelu_want, std::abs(v) * 4e-7) << v;
     }
   }
-  for (const Activation activation : {Activation::kSilu, Activation::kGeluTanh}) {
-    const std::vector<float> up = random_values(n, 7);
+}
+
+TEST(Elementwise, GeluErfIsThatOfDouble) {
+  const std::vector<float> x = dense_sweep();
+  const auto n = static_cast<uint32_t>(x.size());
+  std::vector<float> gelu(n);
+  scalar().activate(Activation::kGeluErf, x.data(), n, gelu.data());
+  for (uint32_t i = 0; i < n; i++) {
+    const double v = x[i], want = 0.5 * v * (1 + std::erf(v / std::sqrt(2.0)));
+    if (!std::isfinite(x[i])) {
+      ASSERT_EQ(std::isnan(gelu[i]), !(x[i] > 0)) << x[i];  // -inf * 0
+    } else if (std::abs(x[i]) < 1e-37f) {
+      continue;  // 0.5 x may be denormal
+    } else if (x[i] > 0) {
+      // x / sqrt(2) and the product round, erf is within 2 ulp, and 1 + erf rounds.
+      ASSERT_NEAR(gelu[i], want, 3 * ulp_of(want)) << v;
+    } else {
+      ASSERT_NEAR(gelu[i], want, std::abs(v) * 3e-7) << v;  // 1 + erf cancels, as it does in every f32 implementation
+    }
+  }
+}
+
+TEST(Elementwise, ActivateIsGatedByOne) {
+  const std::vector<float> x = dense_sweep();
+  const auto n = static_cast<uint32_t>(x.size());
+  const std::vector<float> one(n, 1.0f), up = random_values(n, 7);
+  for (const Activation activation : {Activation::kSilu, Activation::kGeluTanh, Activation::kGeluErf}) {
+    std::vector<float> gated(n), active(n);
+    scalar().gated(activation, x.data(), one.data(), n, gated.data());
+    scalar().activate(activation, x.data(), n, active.data());
+    expect_same_bits(active, gated, "activate");
+    expect_every_table_equal(n, "activate",
+                             [&](auto& table, float* out) { table.activate(activation, x.data(), n, out); });
     expect_every_table_equal(n, "gated",
                              [&](auto& table, float* out) { table.gated(activation, x.data(), up.data(), n, out); });
   }
@@ -170,6 +201,35 @@ TEST(Elementwise, RmsNormFollowsItsDefinition) {
     expect_every_table_equal(n, "rms_norm in place", [&](auto& table, float* out) {
       std::copy(x.begin(), x.end(), out);
       table.rms_norm(out, weight.data(), 1e-5f, n, out);
+    });
+  }
+}
+
+TEST(Elementwise, LayerNormFollowsItsDefinition) {
+  for (uint32_t n = 1; n < 100; n++) {
+    std::vector<float> x = random_values(n, n, 3);
+    for (float& value : x) value += 5;  // a mean that must go
+    const std::vector<float> weight = random_values(n, 1000 + n), bias = random_values(n, 2000 + n);
+    const float mean = strided_sum(x, false) / static_cast<float>(n);
+    std::vector<float> distances(n), want(n), got(n);
+    for (uint32_t i = 0; i < n; i++) distances[i] = x[i] - mean;
+    const float inv = 1.0f / std::sqrt(strided_sum(distances, true) / static_cast<float>(n) + 1e-5f);
+    for (uint32_t i = 0; i < n; i++) want[i] = std::fma(distances[i] * inv, weight[i], bias[i]);
+    scalar().layer_norm(x.data(), weight.data(), bias.data(), 1e-5f, n, got.data());
+    expect_same_bits(got, want, "layer_norm");
+    double exact_mean = 0, variance = 0;
+    for (float value : x) exact_mean += static_cast<double>(value) / n;
+    for (float value : x) variance += (value - exact_mean) * (value - exact_mean) / n;
+    for (uint32_t i = 0; i < n; i++) {
+      const double exact = (x[i] - exact_mean) / std::sqrt(variance + 1e-5f) * weight[i] + bias[i];
+      EXPECT_NEAR(got[i], exact, n > 1 ? 1e-5 : 1e-3) << n;  // of one value, eps is all that the variance is
+    }
+    expect_every_table_equal(n, "layer_norm", [&](auto& table, float* out) {
+      table.layer_norm(x.data(), weight.data(), bias.data(), 1e-5f, n, out);
+    });
+    expect_every_table_equal(n, "layer_norm in place", [&](auto& table, float* out) {
+      std::copy(x.begin(), x.end(), out);
+      table.layer_norm(out, weight.data(), bias.data(), 1e-5f, n, out);
     });
   }
 }
@@ -267,7 +327,7 @@ TEST(Elementwise, MaxAndAllFiniteSeeEveryPlace) {
   }
 }
 
-// One number for all compilers and machines: exp, tanh, silu and gelu_tanh over the sweep. It changes only when their
+// One number for all compilers and machines: exp, tanh, silu and both gelus over the sweep. It changes only when their
 // definitions do (docs/numerics.md).
 TEST(Elementwise, BitsAreTheSameEverywhere) {
   const std::vector<float> x = dense_sweep();
@@ -288,7 +348,9 @@ TEST(Elementwise, BitsAreTheSameEverywhere) {
     add(out);
     table->gated(Activation::kGeluTanh, x.data(), one.data(), n, out.data());
     add(out);
-    EXPECT_EQ(digest, 795886228480091754u) << table->name;
+    table->activate(Activation::kGeluErf, x.data(), n, out.data());
+    add(out);
+    EXPECT_EQ(digest, 10647801655289315752u) << table->name;
   }
 }
 
@@ -298,6 +360,10 @@ TEST(Elementwise, NotANumberStaysNotANumber) {
     std::vector<float> out(3);
     table->rms_norm(x.data(), one.data(), 1e-6f, 3, out.data());
     for (float value : out) EXPECT_TRUE(std::isnan(value));
+    table->layer_norm(x.data(), one.data(), one.data(), 1e-6f, 3, out.data());
+    for (float value : out) EXPECT_TRUE(std::isnan(value));
+    table->activate(Activation::kGeluErf, x.data(), 3, out.data());
+    EXPECT_TRUE(std::isnan(out[1]) && !std::isnan(out[0]) && !std::isnan(out[2]));
     EXPECT_TRUE(std::isnan(table->exp_sum(x.data(), 3, 3, nullptr)));
     table->gated(Activation::kSilu, x.data(), one.data(), 3, out.data());
     EXPECT_TRUE(std::isnan(out[1]) && !std::isnan(out[0]) && !std::isnan(out[2]));

@@ -16,7 +16,7 @@ namespace ingle::cpu {
 // 32 activations of one column, quantised for weights of block types (activation_block.h says how).
 struct ActivationBlock;
 
-enum class Activation : uint8_t { kSilu, kGeluTanh };
+enum class Activation : uint8_t { kSilu, kGeluTanh, kGeluErf };
 
 inline constexpr uint32_t kGroupRows = 16;  // output rows of a packed group
 inline constexpr uint32_t kPieceTokens =
@@ -50,7 +50,7 @@ struct AttentionTile {
   uint32_t kv_head = 0;
   uint32_t queries = 0;                 // 1..kMaxTileQueries
   const float* const* q = nullptr;      // [queries][head_dim], already rotated
-  const uint32_t* positions = nullptr;  // [queries]; a query sees keys at positions <= its own
+  const uint32_t* positions = nullptr;  // [queries]; a query sees keys at positions <= its own (not causal: the last's)
   uint32_t window = 0;                  // 0: all; else only the keys with position > own position - window
   float scale = 1;                      // scores are scale * q.k
   float softcap = 0;                    // 0: none; else scores are softcap * tanh(score / softcap)
@@ -100,9 +100,12 @@ struct KernelTable {
   // ---- Elementwise. In-place is allowed where an input and the output have the same type.
   // out[i] = x[i] / sqrt(mean(x^2) + eps) * weight[i]; the sum is 16 strided partial sums folded in a fixed tree.
   void (*rms_norm)(const float* x, const float* weight, float eps, uint32_t n, float* out);
+  // out[i] = (x[i] - mean) / sqrt(variance + eps) * weight[i] + bias[i]; both sums are strided partial sums.
+  void (*layer_norm)(const float* x, const float* weight, const float* bias, float eps, uint32_t n, float* out);
   void (*add)(const float* a, const float* b, uint32_t n, float* out);
   void (*scale)(const float* x, float factor, uint32_t n, float* out);
   void (*gated)(Activation activation, const float* gate, const float* up, uint32_t n, float* out);  // act(gate) * up
+  void (*activate)(Activation activation, const float* x, uint32_t n, float* out);                   // act(x)
   void (*softcap)(const float* x, float cap, uint32_t n, float* out);  // cap * tanh(x / cap)
   // Rotates the first 2 * pairs of head_dim channels of each head. cos, sin [pairs].
   // interleaved: pairs are (2i, 2i + 1), as GGUF's llama files are; else (i, i + pairs).

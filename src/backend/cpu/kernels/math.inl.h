@@ -1,7 +1,7 @@
-// exp, tanh and the activations as templates over a vector type: one lane per value, the same operations in the same
-// order in each, hence the same bits at any width. Included by the isa_*.cpp inside a target region; everything here is
-// a template of the instruction set, so that no function compiled for one leaks into code for another.
-// NaN in gives NaN out. Error bounds are those of elementwise_test.cpp, against double over dense sweeps.
+// exp, tanh, erf and the activations as templates over a vector type: one lane per value, the same operations in the
+// same order in each, hence the same bits at any width. Included by the isa_*.cpp inside a target region; everything
+// here is a template of the instruction set, so that no function compiled for one leaks into code for another. NaN in
+// gives NaN out. Error bounds are those of elementwise_test.cpp, against double over dense sweeps.
 #pragma once
 
 #include "backend/cpu/kernels/kernels.h"
@@ -59,6 +59,39 @@ struct Math {
     const F cube = Isa::mul(Isa::mul(x, x), x);
     const F inner = Isa::mul(Isa::set1(0.7978845608028654f), Isa::fma(cube, Isa::set1(0.044715f), x));
     return Isa::mul(Isa::mul(Isa::set1(0.5f), x), Isa::add(Isa::set1(1.0f), tanh(inner)));
+  }
+
+  // Within 2 ulp: x + x p(x^2) up to 0.90625, 1 - exp(-q(x)) beyond, where q is a minimax polynomial for -log(erfc(x)).
+  // From 4 on the difference to 1 rounds away.
+  static F erf(F x) {
+    const F a = Isa::abs(x);
+    const F u = Isa::mul(a, a);
+    F p = Isa::set1(0x1.635adcp-14f);
+    p = Isa::fma(p, u, Isa::set1(-0x1.ac27acp-11f));
+    p = Isa::fma(p, u, Isa::set1(0x1.54fd34p-8f));
+    p = Isa::fma(p, u, Isa::set1(-0x1.b813ep-6f));
+    p = Isa::fma(p, u, Isa::set1(0x1.ce2e46p-4f));
+    p = Isa::fma(p, u, Isa::set1(-0x1.812744p-2f));
+    p = Isa::fma(p, u, Isa::set1(0x1.06eba8p-3f));
+    const F near = Isa::fma(p, a, a);
+    const F t = Isa::min(Isa::set1(4.0f), a);  // this order of arguments lets NaN through
+    F q = Isa::set1(0x1.5ee3aep-16f);
+    q = Isa::fma(q, t, Isa::set1(-0x1.c562b2p-12f));
+    q = Isa::fma(q, t, Isa::set1(0x1.10b234p-8f));
+    q = Isa::fma(q, t, Isa::set1(-0x1.9b1fep-6f));
+    q = Isa::fma(q, t, Isa::set1(0x1.bb594ap-4f));
+    q = Isa::fma(q, t, Isa::set1(0x1.444adep-1f));
+    q = Isa::fma(q, t, Isa::set1(0x1.2126b4p+0f));
+    q = Isa::fma(q, t, Isa::set1(-0x1.6679b2p-13f));
+    const F far = Isa::sub(Isa::set1(1.0f), exp(Isa::neg(q)));
+    const F result = Isa::select(Isa::gt(a, Isa::set1(0.90625f)), far, near);
+    return Isa::select(Isa::gt(Isa::zero(), x), Isa::neg(result), result);
+  }
+
+  // 0.5 x (1 + erf(x / sqrt(2))).
+  static F gelu_erf(F x) {
+    const F inner = erf(Isa::mul(x, Isa::set1(0.7071067811865476f)));
+    return Isa::mul(Isa::mul(Isa::set1(0.5f), x), Isa::add(Isa::set1(1.0f), inner));
   }
 
   // cap tanh(x / cap).
