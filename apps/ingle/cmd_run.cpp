@@ -52,6 +52,10 @@ Status run(const Options& options, Console& console) {
   ASSIGN_OR_RETURN(const std::optional<std::string> prompt, one_prompt(options, console));
   ASSIGN_OR_RETURN(const LoadedEngine loaded, load_engine(options.model, console));
   Engine& engine = *loaded.engine;
+  if (!engine.info().generates) {
+    return Error{ErrorCode::kUnsupported, options.model.model + " makes embeddings, it can't generate text",
+                 "serve it: `ingle serve` answers at /v1/embeddings"};
+  }
   SessionOptions session_options;
   session_options.system = options.system;
   session_options.raw = options.raw;

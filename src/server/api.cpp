@@ -22,9 +22,10 @@ namespace {
 
 // What is made of a request before its handler sees it.
 enum class Body : uint8_t {
-  kNone,    // it is not looked at
-  kFields,  // parsed
-  kModel,   // and the model found that "model" names
+  kNone,       // it is not looked at
+  kFields,     // parsed
+  kModel,      // and the model found that "model" names
+  kTextModel,  // which has to be one that generates text
 };
 
 struct Route {
@@ -36,17 +37,18 @@ struct Route {
 constexpr size_t kLargeBodyBytes = size_t{1} << 20;
 constexpr std::string_view kHealth = "/health", kReady = "/ready", kMetrics = "/metrics";
 constexpr std::array kRoutes{
-    Route{"POST", "/v1/chat/completions", openai_chat, Body::kModel},
-    Route{"POST", "/v1/completions", openai_completions, Body::kModel},
-    Route{"POST", "/v1/responses", openai_responses, Body::kModel},
+    Route{"POST", "/v1/chat/completions", openai_chat, Body::kTextModel},
+    Route{"POST", "/v1/completions", openai_completions, Body::kTextModel},
+    Route{"POST", "/v1/responses", openai_responses, Body::kTextModel},
     Route{"GET", "/v1/responses/", openai_get_response},
     Route{"DELETE", "/v1/responses/", openai_delete_response},
+    Route{"POST", "/v1/embeddings", openai_embeddings, Body::kModel},
     Route{"GET", "/v1/models", openai_models},
     Route{"GET", "/v1/models/", openai_model},
     Route{"POST", "/tokenize", tokenize, Body::kModel},
     Route{"POST", "/detokenize", detokenize, Body::kModel},
-    Route{"POST", "/api/generate", ollama_generate, Body::kModel},
-    Route{"POST", "/api/chat", ollama_chat, Body::kModel},
+    Route{"POST", "/api/generate", ollama_generate, Body::kTextModel},
+    Route{"POST", "/api/chat", ollama_chat, Body::kTextModel},
     Route{"GET", "/api/tags", ollama_tags},
     Route{"POST", "/api/show", ollama_show, Body::kFields},
     Route{"GET", "/api/ps", ollama_ps},
@@ -54,7 +56,7 @@ constexpr std::array kRoutes{
     Route{"POST", "/api/copy", ollama_copy, Body::kFields},
     Route{"DELETE", "/api/delete", ollama_delete, Body::kFields},
     Route{"GET", "/", ollama_alive},
-    Route{"POST", "/v1/messages", anthropic_messages, Body::kModel},
+    Route{"POST", "/v1/messages", anthropic_messages, Body::kTextModel},
     Route{"POST", "/v1/messages/count_tokens", anthropic_count_tokens, Body::kModel},
     Route{"GET", "/tokenizer_info", tokenizer_info},
     Route{"GET", kHealth},
@@ -108,6 +110,12 @@ void give_back_freed_memory() {
 
 ApiError error(unsigned status, std::string message) {
   return {.status = status, .message = std::move(message), .param = {}, .code = {}};
+}
+
+ApiError makes_embeddings(const std::string& model) {
+  return invalid_field("model", "the model \"" + model +
+                                    "\" makes embeddings, it can't generate text (use "
+                                    "/v1/embeddings, or another model)");
 }
 
 HttpResponse status_body(unsigned status, const char* word) {
@@ -185,7 +193,7 @@ Reply Api::route(const HttpRequest& request) {
   }
   RequestFields fields(body);
   std::shared_ptr<ServedModel> model;
-  if (route.body == Body::kModel) {
+  if (route.body == Body::kModel || route.body == Body::kTextModel) {
     std::string name;
     // Older clients of Ollama say name.
     const bool older = error_form(request).shape == ErrorShape::kOllama && !fields.has("model");
@@ -193,6 +201,7 @@ Reply Api::route(const HttpRequest& request) {
     if (fields.error()) return *fields.error();
     model = models_.find(name);
     if (model == nullptr) return model_not_found(name);
+    if (route.body == Body::kTextModel && !model->engine->info().generates) return makes_embeddings(model->id);
   }
   ApiCall call{
       .request = request, .models = models_, .fields = fields, .responses = responses_, .model = std::move(model)};

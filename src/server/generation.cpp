@@ -10,15 +10,6 @@ namespace {
 
 constexpr uint64_t kMaxScores = 1u << 20;
 
-// Takes `tickets` of the model's places, all or none.
-bool take_places(ServedModel& model, uint32_t tickets) {
-  uint32_t open = model.open.load();
-  do {
-    if (tickets > model.max_open || open > model.max_open - tickets) return false;
-  } while (!model.open.compare_exchange_weak(open, open + tickets));
-  return true;
-}
-
 ApiError too_long(size_t tokens, uint32_t context) {
   return {.status = 400,
           .message = fmt::format("the prompt has {} tokens, the model's context holds {} (shorten the prompt)", tokens,
@@ -37,13 +28,6 @@ uint64_t score_count(const Request& request, uint64_t prompt_tokens, uint32_t co
   return count + tokens * (1 + uint64_t{request.top_logprobs});
 }
 
-ApiError queue_full(const ServedModel& model) {
-  return {.status = 429,
-          .message = fmt::format("{} requests are running or waiting already (try again later)", model.open.load()),
-          .param = {},
-          .code = "queue_full"};
-}
-
 }  // namespace
 
 Generation::Generation(std::shared_ptr<ServedModel> model, uint32_t choices_per_prompt, uint32_t tickets,
@@ -55,7 +39,7 @@ Generation::Generation(std::shared_ptr<ServedModel> model, uint32_t choices_per_
 
 Generation::~Generation() {
   streams_.clear();
-  model_->open -= tickets_;
+  model_->give_back_places(tickets_);
   if (account_ != nullptr) account_->give_back(tickets_);
 }
 
@@ -85,7 +69,7 @@ std::variant<std::unique_ptr<Generation>, ApiError> Generation::start(std::share
   if (account != nullptr) {
     if (std::optional<ApiError> refused = account->take(total, KeyAccount::Clock::now())) return *refused;
   }
-  if (!take_places(*model, total)) {
+  if (!model->take_places(total)) {
     if (account != nullptr) account->give_back(total);
     return queue_full(*model);
   }

@@ -8,6 +8,7 @@ namespace ingle {
 
 Reply openai_chat(ApiCall& call);         // POST /v1/chat/completions
 Reply openai_completions(ApiCall& call);  // POST /v1/completions
+Reply openai_embeddings(ApiCall& call);   // POST /v1/embeddings
 Reply openai_models(ApiCall& call);       // GET /v1/models
 Reply openai_model(ApiCall& call);        // GET /v1/models/ID
 

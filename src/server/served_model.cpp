@@ -35,11 +35,26 @@ std::string_view without_latest(std::string_view name) {
 
 }  // namespace
 
+bool ServedModel::take_places(uint32_t count) {
+  uint32_t taken = open.load();
+  do {
+    if (count > max_open || taken > max_open - count) return false;
+  } while (!open.compare_exchange_weak(taken, taken + count));
+  return true;
+}
+
 bool ServedModel::answers_to(std::string_view name) const {
   name = without_latest(name);
   return name == without_latest(id) || std::any_of(aliases.begin(), aliases.end(), [&](const std::string& alias) {
            return name == without_latest(alias);
          });
+}
+
+ApiError queue_full(const ServedModel& model) {
+  return {.status = 429,
+          .message = fmt::format("{} requests are running or waiting already (try again later)", model.open.load()),
+          .param = {},
+          .code = "queue_full"};
 }
 
 std::shared_ptr<ServedModel> OneModel::find(std::string_view name) {

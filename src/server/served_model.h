@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "server/api_error.h"
 #include "server/model_library.h"
 #include "text/chat_prompt.h"
 
@@ -30,9 +31,14 @@ struct ServedModel {
   uint32_t max_open = 0;           // requests that run or wait, at most
   std::atomic<uint32_t> open{0};
 
+  // Of the max_open places for requests, all or none.
+  bool take_places(uint32_t count);
+  void give_back_places(uint32_t count) { open -= count; }
   // NAME and NAME:latest are the same.
   bool answers_to(std::string_view name) const;
 };
+
+ApiError queue_full(const ServedModel& model);
 
 class ServedModels {
  public:

@@ -1,5 +1,6 @@
 // BERT's tokenizer: text cleaned, cut at white space and punctuation, and each word covered from its start by the
-// longest tokens there are. Tokens that begin a word begin with U+2581. Ids are those of Hugging Face's `tokenizers`.
+// longest tokens there are. Tokens that begin a word begin with U+2581. Ids are those of Hugging Face's `tokenizers`,
+// but for some hundred characters that are younger than its tables (Unicode 8).
 // Immutable.
 #pragma once
 
