@@ -64,6 +64,7 @@ class CorsTest(ServerTest):
 class OptionsTest(CliTest):
     def test_without_the_option_there_is_no_cors(self):
         server = Server()
+        self.addCleanup(server.stop)
         status, headers, _ = server.request("OPTIONS", CHAT, headers={"Origin": PAGE, "Access-Control-Request-Method": "POST"})
         self.assertEqual(status, 403)
         self.assertIsNone(headers["Access-Control-Allow-Origin"])
@@ -72,6 +73,7 @@ class OptionsTest(CliTest):
 
     def test_every_page_where_there_are_keys(self):
         server = Server("--api-key", "secret", "--cors-origin", "*")
+        self.addCleanup(server.stop)
         status, headers, _ = server.request("OPTIONS", CHAT, headers={"Origin": "https://any.example", "Access-Control-Request-Method": "POST"})
         self.assertEqual((status, headers["Access-Control-Allow-Origin"]), (200, "*"))
         self.assertIsNone(headers["Access-Control-Allow-Credentials"])

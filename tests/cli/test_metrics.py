@@ -124,6 +124,7 @@ class MetricsTest(ServerTest):
 class AccessTest(CliTest):
     def test_metrics_need_a_key_where_there_are_keys(self):
         server = Server("--api-key", "secret")
+        self.addCleanup(server.stop)
         scrape = lambda **headers: server.request("GET", "/metrics", headers=headers)
         self.assertEqual(scrape()[0], 401)
         self.assertEqual(scrape(Authorization="Bearer wrong")[0], 401)
@@ -132,6 +133,7 @@ class AccessTest(CliTest):
         self.assertEqual(parse(body.decode())[0]["ingle_key_refusals_total", frozenset({("reason", "unknown_key")})], 2)
         self.assertEqual(server.stop(), 0)
         server = Server("--api-key", "secret", "--open-metrics")
+        self.addCleanup(server.stop)
         self.assertEqual(server.request("GET", "/metrics")[0], 200)
         self.assertEqual(server.request("GET", "/v1/models")[0], 401)
         self.assertEqual(server.stop(), 0)

@@ -42,6 +42,7 @@ class TurnsTest(CliTest):
 
     def test_users_and_priorities(self):
         server = Server("--max-sequences", "1")
+        self.addCleanup(server.stop)
         turn = lambda **fields: (fields, {})
         # By its fair share the late one is the next or the one after.
         shared = self.late(server, turn(user="many"), turn(user="one"))
@@ -54,6 +55,7 @@ class TurnsTest(CliTest):
 
     def test_a_key_has_one_share_whomever_it_asks_for(self):
         server = Server("--max-sequences", "1", "--api-key", "first", "--api-key", "second")
+        self.addCleanup(server.stop)
         turn = lambda key, **fields: (fields, {"x-api-key": key})
         other_key = self.late(server, turn("first"), turn("second"))
         other_name = self.late(server, turn("first", user="a"), turn("first", user="b"))
