@@ -1,6 +1,6 @@
 #include <utility>
 
-#include "server/chat_messages.h"
+#include "server/chat_request.h"
 #include "server/json_text.h"
 #include "server/openai.h"
 #include "server/openai_common.h"
@@ -75,29 +75,13 @@ Reply openai_responses(ApiCall& call) {
   if (call.fields.error()) return *call.fields.error();
 
   RequestFields chat(given.chat);
-  GenerationFields generation;
-  generation.request.sampling = call.model->engine->info().default_sampling;
-  read_generation_fields(chat, generation);
-  chat.read("max_completion_tokens", generation.request.max_tokens, 1, kMaxTokens);
-  ChatInput input;
-  read_chat_input(chat, input);
-  ChatTools tools;
-  read_tools(chat, tools);
-  if (tools.choice == ToolChoice::kRequired || tools.choice == ToolChoice::kNamed) {
-    chat.refuse("tool_choice", "may only be auto or none: calls can't be enforced");
-  }
-  input.tools = tools.tools;
-  if (chat.error()) return *chat.error();
-  if (!call.model->chat) return invalid_field("model", "the model has no chat template (use /v1/completions)");
-  Result<ChatPrompt::Rendered> prompt = call.model->chat->render(std::move(input));
-  if (!prompt.ok()) return invalid_field("input", prompt.error().to_string());
-  truncate_prompt(generation.truncate, call.model->engine->tokenizer(), call.model->engine->info().context,
-                  generation.request.max_tokens, prompt->tokens);
+  std::variant<ChatRequest, ApiError> read = read_chat_request(chat, *call.model);
+  if (const ApiError* error = std::get_if<ApiError>(&read)) return *error;
+  const ChatRequest& made = std::get<0>(read);
   asked.echoed = echoed(call.fields);
   if (asked.store) asked.conversation = jinja::to_json_text(jinja::Value::list(std::move(given.messages)), {});
-  auto options = plan_chat_answer(*call.model->chat, *prompt, tools, generation.request);
-  auto writer = std::make_unique<ResponsesWriter>(*call.model, call.responses, std::move(asked), std::move(options));
-  return start_answer(call, generation, {prompt->tokens}, std::move(writer));
+  auto writer = std::make_unique<ResponsesWriter>(*call.model, call.responses, std::move(asked), made.reading);
+  return start_answer(call, made.generation, {made.prompt}, std::move(writer));
 }
 
 Reply openai_get_response(ApiCall& call) {
