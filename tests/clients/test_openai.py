@@ -65,6 +65,12 @@ def test_responses(client):
         client.responses.retrieve(first.id)
 
 
+def test_embeddings(client):
+    vectors = [one.embedding for one in client.embeddings.create(model=MODEL, input=["red", "blue", "red"]).data]
+    assert vectors[0] == vectors[2] != vectors[1]
+    assert client.embeddings.create(model=MODEL, input="red", encoding_format="float").data[0].embedding == pytest.approx(vectors[0])
+
+
 def test_models(client):
     [model] = client.models.list().data
     assert client.models.retrieve(model.id).id == model.id
