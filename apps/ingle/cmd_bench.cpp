@@ -141,6 +141,7 @@ Status run(Options options, Console& console) {
   }
   options.model.engine.max_sequences = max_users;
   options.model.engine.prefix_cache = options.depth > 0;
+  options.model.engine.speculate = false;  // answers to random tokens go round in circles, which is easily guessed
   ASSIGN_OR_RETURN(const LoadedEngine loaded, load_engine(options.model, console));
   Engine& engine = *loaded.engine;
   const ModelInfo& info = engine.info();

@@ -85,6 +85,7 @@ void add_run(CLI::App& app, Console& console, Action& action) {
       "the prompt.");
   auto options = std::make_shared<Options>();
   add_model_options(*command, options->model);
+  add_speculation_option(*command, options->model);
   command->add_option("PROMPT", options->prompt, "What to ask")->type_name("");
   CLI::Option* raw = command->add_flag("--raw", options->raw, "Continue the prompt as it is, without a chat template");
   command->add_option("--system", options->system, "What the model is told before everything else")

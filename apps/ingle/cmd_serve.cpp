@@ -196,6 +196,7 @@ void add_serve(CLI::App& app, Console& console, Action& action) {
   CLI::App* command = app.add_subcommand("serve", "Serve a model over the APIs of OpenAI, Anthropic and Ollama");
   auto options = std::make_shared<Options>();
   add_model_options(*command, options->model);
+  add_speculation_option(*command, options->model);
   options->model.engine.max_sequences = 32;
   command->add_option("--host", options->server.host, "Address to listen at (default: 127.0.0.1)")->type_name("HOST");
   add_number(*command, "--port", options->port, 0, 65535, "Port (default: 11434; 0: any that is free)");

@@ -93,6 +93,13 @@ void dump_op(const std::string& op, std::span<const float> values, uint32_t widt
 
 }  // namespace
 
+void add_speculation_option(CLI::App& command, ModelOptions& options) {
+  command
+      .add_flag("!--no-speculation", options.engine.speculate,
+                "No guesses from the text so far beside an answer's next token; the answer is the same, often slower")
+      ->group("How the model is run");
+}
+
 Result<LoadedEngine> load_engine(const ModelOptions& options, Console& console) {
   const auto start = std::chrono::steady_clock::now();
   ASSIGN_OR_RETURN(const std::filesystem::path path, find_model(options.model, console));

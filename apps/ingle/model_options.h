@@ -17,6 +17,8 @@ struct ModelOptions {
 
 // `options` must live as long as the command.
 void add_model_options(CLI::App& command, ModelOptions& options);
+// For commands whose answers are read.
+void add_speculation_option(CLI::App& command, ModelOptions& options);
 // An option that takes a whole number between these.
 CLI::Option* add_number(CLI::App& command, const std::string& name, uint32_t& value, uint32_t min, uint32_t max,
                         const std::string& help);

@@ -114,7 +114,8 @@ Result<std::unique_ptr<Engine::Impl>> Engine::Impl::load(const std::filesystem::
                                                         .max_sequences = options.max_sequences,
                                                         .prefix_cache = options.prefix_cache && !encoder,
                                                         .whole_prompts = encoder},
-                                          .max_step_ms = static_cast<double>(options.max_step_ms)};
+                                          .max_step_ms = static_cast<double>(options.max_step_ms),
+                                          .speculate = options.speculate};
   ASSIGN_OR_RETURN(std::unique_ptr<Backend> backend,
                    make_cpu_backend(graph, {.threads = options.threads > 0 ? options.threads : default_threads(),
                                             .isa = options.isa,

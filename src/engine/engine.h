@@ -32,6 +32,7 @@ struct EngineOptions {
   uint32_t max_sequences = 32;  // running at once
   uint64_t kv_bytes = 0;        // size of the KV pool; 0: one full context, more for many sequences, as memory allows
   bool prefix_cache = true;
+  bool speculate = true;  // compute guesses beside a few answers' tokens, where that costs no time
   std::string dump_ops;
   std::function<void(const std::string& op, std::span<const float> values, uint32_t width)> on_dump;
   std::function<void(double fraction)> on_progress;

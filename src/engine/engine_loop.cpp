@@ -212,7 +212,36 @@ void EngineLoop::drop_cancelled() {
   }
 }
 
+// Beside few tokens of answers a few guesses cost little, since the weights are read once for all; beside prompts every
+// token costs.
+void EngineLoop::guess() {
+  const std::span<Sequence* const> running = scheduler_.running();
+  const auto decodes = [](const Sequence* sequence) { return sequence->pending() == 1 && !sequence->pooling; };
+  if (!options_.speculate || running.empty() || running.size() > kMaxGuesses || scheduler_.waiting() > 0) return;
+  if (!std::all_of(running.begin(), running.end(), decodes)) return;
+  auto tokens = static_cast<uint32_t>(running.size());
+  const uint32_t each = (Speculation::kMaxTokens - 1) / tokens;
+  for (Sequence* sequence : running) {
+    tokens += guess(find(sequence), tokens, std::min(each, Speculation::kMaxTokens - tokens));
+  }
+}
+
+// How many guesses of the answer's next tokens go into the step, which has `tokens` already.
+uint32_t EngineLoop::guess(Active& active, uint32_t tokens, uint32_t most) {
+  if (active.guessed > 0) {
+    active.guess_record.observe(active.guessed, active.right_guesses);
+  } else {
+    active.guess_record.forget_some();
+  }
+  const uint32_t to_come = active.limit - active.generated - 1;  // behind the one that is picked without a guess
+  const uint32_t wanted = speculation_.best(tokens, active.guess_record, std::min(most, to_come));
+  scheduler_.guess(&active.sequence, active.lookup.guess(active.sequence.known(), wanted));
+  active.right_guesses = 0;
+  return active.guessed = active.sequence.guesses;
+}
+
 void EngineLoop::run_step() {
+  guess();
   const Step& step = scheduler_.next(pacer_);
   count_places();
   if (step.batch.tokens.empty()) return;
@@ -240,10 +269,16 @@ void EngineLoop::run_step() {
   };
   backend_->execute(step.batch, take_logits, take_hidden);
   const Clock::duration took = Clock::now() - now;
-  pacer_.observe(step.decoding, static_cast<uint32_t>(step.batch.tokens.size()) - step.decoding, milliseconds(took));
+  const uint32_t prompt_tokens = static_cast<uint32_t>(step.batch.tokens.size()) - step.decoding;
+  pacer_.observe(step.decoding, prompt_tokens, milliseconds(took));
+  if (prompt_tokens == 0) speculation_.observe(step.decoding, milliseconds(took));
   count_step(step.batch.tokens.size(), took);
   scheduler_.commit();
-  for (Picked& picked : picked_) deliver(picked);
+  for (size_t i = 0; i < picked_.size(); i++) {
+    const Active* const active = picked_[i].active;
+    if (deliver(picked_[i])) continue;
+    while (i + 1 < picked_.size() && picked_[i + 1].active == active) i++;  // what would have followed its end
+  }
   for (Active* active : pooled_) deliver_embedding(*active);
 }
 
@@ -278,6 +313,14 @@ void EngineLoop::score_prompt_token(Active& active, uint32_t position, std::span
   }
 }
 
+// Whether the row, which is that of a guess, has the tokens before it that the answer has.
+bool EngineLoop::came_true(const Active& active, const OutputRow& row) const {
+  if (picked_.empty()) return false;
+  const Picked& before = picked_.back();
+  return before.active == &active && before.position + 1 == row.position && before.token.ok() &&
+         *before.token == row.sequence->tokens[row.position] && !tokenizer_.is_eog(*before.token);
+}
+
 void EngineLoop::pick_row(const OutputRow& row, std::span<const float> logits) {
   Active& active = find(row.sequence);
   if (row.deliver) {
@@ -287,12 +330,17 @@ void EngineLoop::pick_row(const OutputRow& row, std::span<const float> logits) {
     }
   }
   if (!row.sample) return;
+  const uint32_t ahead = row.position + 1 - row.sequence->length();
+  if (ahead > 0) {
+    if (!came_true(active, row)) return;
+    active.right_guesses = ahead;
+  }
   const Request& request = active.request;
-  const bool keep_going = request.ignore_eos || active.generated < request.min_tokens;
-  Picked picked{.active = &active, .token = kNoToken, .logprobs = {}};
+  const bool keep_going = request.ignore_eos || active.generated + ahead < request.min_tokens;
+  Picked picked{.active = &active, .position = row.position, .token = kNoToken, .logprobs = {}};
   picked.token =
       sampler_.pick(logits, request.sampling,
-                    {.history = row.sequence->tokens,
+                    {.history = std::span(row.sequence->tokens).first(row.position + 1),
                      .position = row.position + 1,
                      .choice = request.choice,
                      .suppressed = keep_going ? std::span<const TokenId>(eog_) : std::span<const TokenId>()});
@@ -303,12 +351,14 @@ void EngineLoop::pick_row(const OutputRow& row, std::span<const float> logits) {
   picked_.push_back(std::move(picked));
 }
 
-void EngineLoop::deliver(Picked& picked) {
+// False if that was the answer's end.
+bool EngineLoop::deliver(Picked& picked) {
   Active& active = *picked.active;
   if (!picked.token.ok()) {
     TokenEvent event = end_event(FinishReason::kError);
     event.error = picked.token.error();
-    return finish(active, std::move(event));
+    finish(active, std::move(event));
+    return false;
   }
   const TokenId token = *picked.token;
   count_token(active);
@@ -329,11 +379,12 @@ void EngineLoop::deliver(Picked& picked) {
   } else if (active.generated >= active.limit) {
     event.finish = FinishReason::kLength;
   }
-  if (event.finish == FinishReason::kNone) {
-    active.mailbox->post(std::move(event));
-  } else {
+  if (event.finish != FinishReason::kNone) {
     finish(active, std::move(event));
+    return false;
   }
+  active.mailbox->post(std::move(event));
+  return true;
 }
 
 void EngineLoop::count_step(size_t tokens, Clock::duration took) {

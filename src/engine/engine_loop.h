@@ -17,8 +17,10 @@
 #include "engine/engine_metrics.h"
 #include "engine/mailbox.h"
 #include "engine/pooler.h"
+#include "engine/prompt_lookup.h"
 #include "engine/sampler.h"
 #include "engine/scheduler.h"
+#include "engine/speculation.h"
 #include "engine/step_pacer.h"
 #include "text/detokenizer.h"
 #include "text/stop_strings.h"
@@ -39,6 +41,7 @@ struct EngineLoopOptions {
   uint32_t context = 0;              // tokens per sequence at most; the scheduler's pages hold it
   SchedulerOptions scheduler;
   double max_step_ms = 0;  // as EngineOptions has it
+  bool speculate = true;   // likewise
 };
 
 class EngineLoop {
@@ -68,6 +71,9 @@ class EngineLoop {
     Sequence sequence;
     Detokenizer detokenizer;
     StopStrings stops;
+    PromptLookup lookup;
+    GuessRecord guess_record;
+    uint32_t guessed = 0, right_guesses = 0;  // in the last step
     std::shared_ptr<Mailbox> mailbox;
     std::optional<Pooler> pooler;  // of a request for an embedding
     uint32_t limit = 0;            // tokens generated at most
@@ -79,6 +85,7 @@ class EngineLoop {
   // What was picked from a row of the step.
   struct Picked {
     Active* active = nullptr;
+    uint32_t position = 0;  // of the row; the token is that of the next position
     Result<TokenId> token = kNoToken;
     Sampler::Logprobs logprobs;
   };
@@ -89,11 +96,14 @@ class EngineLoop {
   void run();
   bool take_requests();
   void drop_cancelled();
+  void guess();
+  uint32_t guess(Active& active, uint32_t tokens, uint32_t most);
   void run_step();
   void score_prompt_token(Active& active, uint32_t position, std::span<const float> logits);
+  bool came_true(const Active& active, const OutputRow& row) const;
   void pick_row(const OutputRow& row, std::span<const float> logits);
   void pool_row(const OutputRow& row, std::span<const float> hidden);
-  void deliver(Picked& picked);
+  bool deliver(Picked& picked);
   void deliver_embedding(Active& active);
   void finish(Active& active, TokenEvent last);
   void count_step(size_t tokens, Clock::duration took);
@@ -107,6 +117,7 @@ class EngineLoop {
   const std::vector<TokenId> eog_;
   Scheduler scheduler_;
   StepPacer pacer_;
+  Speculation speculation_;
   Sampler sampler_;
   std::vector<std::unique_ptr<Active>> active_;  // by arrival
   std::vector<Picked> picked_;                   // in this step

@@ -623,5 +623,37 @@ TEST(EngineLoop, RefusesEmbeddingsThatCanNotBe) {
   EXPECT_THAT(world.refusal(wide), testing::HasSubstr("7 dimensions"));
 }
 
+// A model that knows two letters repeats itself without end. What is guessed of that saves steps and changes nothing.
+TEST(EngineLoop, GuessesSaveStepsAndChangeNoAnswer) {
+  uint64_t steps[2] = {0, 0};
+  for (const uint32_t users : {1u, 2u, 3u, 5u}) {
+    for (uint32_t seed = 0; seed < 24; seed++) {
+      std::vector<TokenEvent> answers[2];
+      for (const bool speculate : {false, true}) {
+        World world({.vocab = kVocab,
+                     .context = 160,
+                     .scheduler = {.pages = 12, .windows = {{.window = 40, .pages = 12}}, .prefill_chunk = 16},
+                     .speculate = speculate});
+        world.on_logits = [](uint64_t, std::vector<float>& logits) {
+          for (TokenId id = 3; id < static_cast<TokenId>(kVocab); id++) logits[id] = -60.0f;
+          logits[kEos] -= 10.0f;
+        };
+        std::vector<std::unique_ptr<TokenStream>> streams;
+        for (uint32_t user = 0; user < users; user++) {
+          Request request = varied(seed * 8 + user);
+          request.min_tokens = std::min(request.max_tokens, seed % 40);
+          streams.push_back(world.submit(std::move(request)));
+        }
+        for (const auto& stream : streams) answers[speculate].push_back(World::read(*stream));
+        if (users <= 2) steps[speculate] += world.backend->steps;
+      }
+      for (uint32_t user = 0; user < users; user++) {
+        EXPECT_TRUE(same(answers[0][user], answers[1][user])) << users << " users, seed " << seed;
+      }
+    }
+  }
+  EXPECT_LT(steps[1], steps[0] * 9 / 10);
+}
+
 }  // namespace
 }  // namespace ingle

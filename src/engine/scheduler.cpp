@@ -72,6 +72,7 @@ void Scheduler::remove(Sequence* sequence) {
 
 // Gives the pages back, by way of the prefix cache where the request allows it.
 void Scheduler::release(Sequence* sequence) {
+  drop_guesses(sequence);
   if (sequence->computed > 0) remember(sequence, sequence->computed);
   kv_.release(sequence->tables);
   sequence->computed = 0;
@@ -190,6 +191,34 @@ void Scheduler::plan_prefill(uint32_t budget, std::vector<uint32_t>& tokens) {
   if (had_none && most_urgent < earliest->priority) earliest->passed_over++;
 }
 
+void Scheduler::guess(Sequence* sequence, std::span<const TokenId> tokens) {
+  CHECK(sequence->pending() == 1 && sequence->guesses == 0 && tokens.size() <= kMaxGuesses);
+  size_t room = tokens.size();
+  for (const PageTable& table : sequence->tables) {
+    const size_t held = table.pages.size() * kPageTokens;
+    room = std::min(room, held > sequence->length() ? held - sequence->length() : 0);
+  }
+  // By value: they may be a part of what grows.
+  const std::vector<TokenId> guesses(tokens.begin(), tokens.begin() + static_cast<ptrdiff_t>(room));
+  sequence->tokens.insert(sequence->tokens.end(), guesses.begin(), guesses.end());
+  sequence->guesses = static_cast<uint32_t>(room);
+}
+
+void Scheduler::drop_guesses(Sequence* sequence) {
+  sequence->tokens.resize(sequence->length());
+  sequence->guesses = 0;
+}
+
+void Scheduler::append(Sequence* sequence, TokenId token) {
+  if (sequence->guesses > 0 && sequence->tokens[sequence->length()] == token) {
+    sequence->guesses--;
+    remember_step(sequence, sequence->computed++);
+    return;
+  }
+  drop_guesses(sequence);
+  sequence->tokens.push_back(token);
+}
+
 const Step& Scheduler::next(const StepPacer& pacer) {
   step_.batch.tokens.clear();
   step_.batch.sequences.clear();
@@ -205,11 +234,12 @@ const Step& Scheduler::next(const StepPacer& pacer) {
   std::vector<uint32_t> tokens(running_.size(), 0);
   // One token left is a decode token, also where it ends a prompt: it costs a step no more.
   const auto decodes = [](const Sequence* sequence) { return sequence->pending() == 1; };
-  step_.decoding = static_cast<uint32_t>(std::count_if(running_.begin(), running_.end(), decodes));
+  step_.decoding = 0;
+  for (const Sequence* sequence : running_) step_.decoding += decodes(sequence) ? 1 + sequence->guesses : 0;
   const uint32_t slice = options_.whole_prompts ? options_.prefill_chunk : pacer.slice(step_.decoding);
   plan_prefill(std::min(options_.prefill_chunk, slice), tokens);
   for (size_t i = 0; i < running_.size(); i++) {
-    if (decodes(running_[i])) tokens[i] = 1;
+    if (decodes(running_[i])) tokens[i] = 1 + running_[i]->guesses;
     if (tokens[i] > 0) record(running_[i], tokens[i]);
   }
   return step_;
@@ -234,7 +264,7 @@ void Scheduler::record(Sequence* sequence, uint32_t tokens) {
         .sequence = sequence,
         .position = position,
         .deliver = sequence->all_prompt_logits && position < sequence->prompt_tokens && position >= sequence->delivered,
-        .sample = position + 1 == sequence->length(),
+        .sample = position + 1 >= sequence->length(),
     };
     if (!row.deliver && !row.sample) continue;
     batch.output_rows.push_back(first_token + position - begin);
@@ -257,7 +287,7 @@ void Scheduler::commit() {
   for (size_t i = 0; i < step_.sequences.size(); i++) {
     Sequence* sequence = step_.sequences[i];
     const uint32_t begin = sequence->computed;
-    sequence->computed += step_.batch.sequences[i].tokens;
+    sequence->computed += step_.batch.sequences[i].tokens - sequence->guesses;
     if (sequence->all_prompt_logits || sequence->pooling) {
       sequence->delivered = std::max(sequence->delivered, std::min(sequence->computed, sequence->prompt_tokens));
     }

@@ -20,6 +20,8 @@
 
 namespace ingle {
 
+inline constexpr uint32_t kMaxGuesses = 3;  // of all sequences together
+
 struct SchedulerOptions {
   uint32_t pages = 0;                    // of group 0's pool; a sequence may grow to all of them
   std::vector<WindowPool> windows = {};  // of groups 1, 2, ...
@@ -30,7 +32,7 @@ struct SchedulerOptions {
   bool whole_prompts = false;
 
   // Most tokens a step may have.
-  uint32_t max_batch_tokens() const { return prefill_chunk + max_sequences; }
+  uint32_t max_batch_tokens() const { return prefill_chunk + max_sequences + kMaxGuesses; }
 };
 
 // One row of logits, or of hidden states, of a step.
@@ -38,7 +40,7 @@ struct OutputRow {
   Sequence* sequence = nullptr;
   uint32_t position = 0;
   bool deliver = false;  // the request asked for the logits of this prompt position
-  bool sample = false;   // the last known token: the next one is picked from this row
+  bool sample = false;   // the last known token or a guess: what follows it is picked from this row
 };
 
 struct Step {
@@ -46,7 +48,7 @@ struct Step {
   std::vector<Sequence*> sequences;  // of batch.sequences
   std::vector<OutputRow> rows;       // of batch.output_rows
   std::vector<OutputRow> hidden;     // of batch.hidden_rows: what pooling takes
-  uint32_t decoding = 0;             // sequences that compute one token; the other tokens are of prompts
+  uint32_t decoding = 0;             // tokens of sequences that decode; the others are of prompts
 };
 
 class Scheduler {
@@ -61,12 +63,15 @@ class Scheduler {
   // Ends a sequence, waiting or running, between steps. Its pages are free, but for what the prefix cache keeps.
   void remove(Sequence* sequence);
 
+  // The decoding sequence's next token and those after it may be these, at most kMaxGuesses for all sequences of a
+  // step. The next step computes them too, as far as they fit the pages that the sequence has.
+  void guess(Sequence* sequence, std::span<const TokenId> tokens);
   // The next step; its batch has no tokens if there is nothing to do. Valid until commit().
   const Step& next(const StepPacer& pacer = StepPacer());
   // The step's keys and values are in the pages.
   void commit();
-  // After commit(): the token picked from the sequence's last row.
-  void append(Sequence* sequence, TokenId token) { sequence->tokens.push_back(token); }
+  // After commit(): the token picked from the sequence's next row. A guess that it is not ends the guesses.
+  void append(Sequence* sequence, TokenId token);
 
   bool idle() const { return waiting_.empty() && running_.empty(); }
   uint32_t waiting() const { return static_cast<uint32_t>(waiting_.size()); }
@@ -82,6 +87,7 @@ class Scheduler {
   std::vector<Sequence*> in_order() const;
   void preempt(Sequence* sequence);
   void charge(Sequence* sequence);
+  void drop_guesses(Sequence* sequence);
   void release(Sequence* sequence);
   void remember(Sequence* sequence, uint32_t tokens);
   void remember_step(Sequence* sequence, uint32_t begin);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "engine/fair_share.h"
@@ -19,7 +20,8 @@ inline constexpr uint32_t kMostPassedOver = 32, kMostPreempted = 4;
 
 struct Sequence {
   uint64_t arrival = 0;         // unique, rising in the order of submission
-  std::vector<TokenId> tokens;  // the prompt, then what was generated
+  std::vector<TokenId> tokens;  // the prompt, then what was generated, then guesses
+  uint32_t guesses = 0;         // at the end of tokens: what may be generated next, for one step
   uint32_t prompt_tokens = 0;
   bool use_prefix_cache = true;
   uint64_t cache_owner = 0, user = 0;  // as Request has them
@@ -39,8 +41,9 @@ struct Sequence {
   uint32_t passed_over = 0, preempted = 0;
   uint64_t last_turn = 0;  // when its prompt last had a slice of a step
 
-  uint32_t length() const { return static_cast<uint32_t>(tokens.size()); }
+  uint32_t length() const { return static_cast<uint32_t>(tokens.size()) - guesses; }
   bool overdue() const { return passed_over >= kMostPassedOver || preempted >= kMostPreempted; }
+  std::span<const TokenId> known() const { return std::span(tokens).first(length()); }
   uint32_t pending() const { return length() - computed; }  // tokens known but not computed; 1 while decoding
 };
 
