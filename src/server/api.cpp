@@ -49,6 +49,8 @@ constexpr std::array kRoutes{
     Route{"POST", "/detokenize", detokenize, Body::kModel},
     Route{"POST", "/api/generate", ollama_generate, Body::kTextModel},
     Route{"POST", "/api/chat", ollama_chat, Body::kTextModel},
+    Route{"POST", "/api/embed", ollama_embed, Body::kModel},
+    Route{"POST", "/api/embeddings", ollama_embeddings, Body::kModel},
     Route{"GET", "/api/tags", ollama_tags},
     Route{"POST", "/api/show", ollama_show, Body::kFields},
     Route{"GET", "/api/ps", ollama_ps},

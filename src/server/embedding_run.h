@@ -15,6 +15,8 @@
 
 namespace ingle {
 
+inline constexpr size_t kMaxEmbeddingInputs = 2048;  // of a request, as OpenAI has it
+
 class EmbeddingRun {
  public:
   // One embedding for each of `inputs`, by request.embedding; request.prompt is not looked at. All of it goes on

@@ -11,19 +11,6 @@
 namespace ingle {
 namespace {
 
-std::string name_of(const ApiCall& call) {
-  const jinja::Value* name = call.fields.find("model");
-  if (name == nullptr) name = call.fields.find("name");
-  return name != nullptr && name->is_string() ? name->text() : call.model->id;
-}
-
-// keep_alive is a duration, which changes nothing while models stay loaded.
-void check_keep_alive(RequestFields& fields) {
-  const jinja::Value* given = fields.find("keep_alive");
-  if (given == nullptr || given->is_string() || given->is(jinja::Kind::kInt) || given->is(jinja::Kind::kFloat)) return;
-  fields.refuse("keep_alive", "must be a duration, such as \"5m\" or a number of seconds");
-}
-
 // What of /api/generate we do not have.
 void refuse_unsupported(RequestFields& fields) {
   const jinja::Value* images = fields.find("images");
@@ -113,7 +100,7 @@ Reply ollama_chat(ApiCall& call) {
   std::optional<ApiError> error;
   const jinja::Value body = openai_body_of_chat(call.fields, error);
   if (error) return *error;
-  OllamaAnswer answer{.model = name_of(call), .is_chat = true};
+  OllamaAnswer answer{.model = asked_model_name(call), .is_chat = true};
   const jinja::Value* messages = body.dict_object().find("messages");
   if (messages == nullptr || messages->items().empty()) return loaded(answer);
   RequestFields fields(body);
@@ -135,7 +122,7 @@ Reply ollama_generate(ApiCall& call) {
   std::optional<ApiError> error;
   const jinja::Value body = openai_body_of_prompt(fields, system, prompt, error);
   if (error) return *error;
-  OllamaAnswer answer{.model = name_of(call), .tells_context = !plain};
+  OllamaAnswer answer{.model = asked_model_name(call), .tells_context = !plain};
   if (prompt.empty() && suffix.empty()) return loaded(answer);
   return start(call, plain ? read_plain(call, body, prompt, suffix) : read_by_template(call, body), std::move(answer));
 }

@@ -99,7 +99,8 @@ json::object metadata(const GgufFile& file, uint64_t parameters) {
 
 json::array capabilities(const GgufFile& file, const ModelInfo& info) {
   json::array out;
-  out.push_back("completion");
+  const bool encodes = info.architecture.find("bert") != std::string::npos;
+  out.push_back(encodes ? "embedding" : "completion");
   if (info.chat_template.find("tools") != std::string::npos) out.push_back("tools");
   if (file.has("tokenizer.ggml.fim_pre_token_id") || file.has("tokenizer.ggml.prefix_token_id"))
     out.push_back("insert");

@@ -142,23 +142,35 @@ void add_message(Items& messages, std::string_view role, const std::string& cont
 
 }  // namespace
 
-Value openai_body_of_chat(RequestFields& fields, std::optional<ApiError>& error) {
-  Entries out = translate_common(fields, error);
+jinja::Value openai_body_of_chat(RequestFields& fields, std::optional<ApiError>& error) {
+  jinja::Entries out = translate_common(fields, error);
   translate_messages(fields, out);
-  if (const Value* tools = fields.find("tools")) set(out, "tools", *tools);
+  if (const jinja::Value* tools = fields.find("tools")) set(out, "tools", *tools);
   if (fields.error()) error = fields.error();
-  return Value::dict(std::move(out));
+  return jinja::Value::dict(std::move(out));
 }
 
-Value openai_body_of_prompt(RequestFields& fields, const std::string& system, const std::string& prompt,
-                            std::optional<ApiError>& error) {
-  Entries out = translate_common(fields, error);
-  Items messages;
+jinja::Value openai_body_of_prompt(RequestFields& fields, const std::string& system, const std::string& prompt,
+                                   std::optional<ApiError>& error) {
+  jinja::Entries out = translate_common(fields, error);
+  jinja::Items messages;
   if (!system.empty()) add_message(messages, "system", system);
   add_message(messages, "user", prompt);
-  set(out, "messages", Value::list(std::move(messages)));
+  set(out, "messages", jinja::Value::list(std::move(messages)));
   if (fields.error()) error = fields.error();
-  return Value::dict(std::move(out));
+  return jinja::Value::dict(std::move(out));
+}
+
+std::string asked_model_name(const ApiCall& call) {
+  const jinja::Value* name = call.fields.find("model");
+  if (name == nullptr) name = call.fields.find("name");
+  return name != nullptr && name->is_string() ? name->text() : call.model->id;
+}
+
+void check_keep_alive(RequestFields& fields) {
+  const jinja::Value* given = fields.find("keep_alive");
+  if (given == nullptr || given->is_string() || given->is(jinja::Kind::kInt) || given->is(jinja::Kind::kFloat)) return;
+  fields.refuse("keep_alive", "must be a duration, such as \"5m\" or a number of seconds");
 }
 
 }  // namespace ingle

@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "server/request_fields.h"
+#include "server/api_call.h"
 
 namespace ingle {
 
@@ -14,5 +14,11 @@ jinja::Value openai_body_of_chat(RequestFields& fields, std::optional<ApiError>&
 // A request of /api/generate, as a chat that begins.
 jinja::Value openai_body_of_prompt(RequestFields& fields, const std::string& system, const std::string& prompt,
                                    std::optional<ApiError>& error);
+
+// The model's name as the request has it.
+std::string asked_model_name(const ApiCall& call);
+
+// keep_alive is a duration, which changes nothing while models stay loaded.
+void check_keep_alive(RequestFields& fields);
 
 }  // namespace ingle

@@ -14,8 +14,6 @@ namespace {
 
 using jinja::Kind;
 
-constexpr size_t kMaxInputs = 2048;  // as OpenAI has it
-
 bool is_ids(const jinja::Value& value) {
   return value.is_sequence() && !value.items().empty() && value.items()[0].is(Kind::kInt);
 }
@@ -41,7 +39,8 @@ std::vector<std::vector<TokenId>> read_inputs(RequestFields& fields, const Engin
   const bool several = value->is_sequence() && !is_ids(*value);
   const size_t count = several ? value->items().size() : 1;
   if (count == 0) fields.refuse("input", "is empty");
-  if (count > kMaxInputs) fields.refuse("input", fmt::format("has {} texts, {} are allowed", count, kMaxInputs));
+  if (count > kMaxEmbeddingInputs)
+    fields.refuse("input", fmt::format("has {} texts, {} are allowed", count, kMaxEmbeddingInputs));
   bool truncate = false;
   fields.read("truncate", truncate);
   for (size_t i = 0; i < count && !fields.error(); i++) {

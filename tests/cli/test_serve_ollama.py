@@ -150,6 +150,33 @@ class AnswerTest(OllamaTest):
         self.assertTrue(answer["done"])
 
 
+class EmbedTest(OllamaTest):
+    def test_embeddings_are_those_of_the_other_api(self):
+        texts = ["the rain", "in Spain", "the rain"]
+        openai = [entry["embedding"] for entry in self.ok("/v1/embeddings", {"input": texts})["data"]]
+        mine = self.ok("/api/embed", {"model": "tiny-llama", "input": texts, "keep_alive": "5m", "options": {"num_ctx": 2048}})
+        self.assertEqual(mine["embeddings"], openai)
+        self.assertEqual(mine["model"], "tiny-llama")
+        self.assertGreater(mine["prompt_eval_count"], 3)
+        self.assertIsInstance(mine["total_duration"], int)
+        self.assertEqual(self.ok("/api/embed", {"model": "tiny-llama", "input": texts[1]})["embeddings"], openai[1:2])
+        one = self.ok("/api/embeddings", {"model": "tiny-llama", "prompt": texts[0]})["embedding"]
+        length = sum(x * x for x in one) ** 0.5
+        for a, b in zip(one, openai[0], strict=True):
+            self.assertAlmostEqual(a / length, b, places=5)
+        self.assertEqual(self.ok("/api/embed", {"model": "tiny-llama"})["embeddings"], [])
+        self.assertEqual(self.ok("/api/embeddings", {"model": "tiny-llama"})["embedding"], [])
+
+    def test_what_is_wrong(self):
+        long = "x " * 2000
+        self.assertEqual(len(self.ok("/api/embed", {"model": "tiny-llama", "input": long})["embeddings"]), 1)
+        for body, says in (({"input": long, "truncate": False}, "512"), ({"input": 3}, "input"), ({"input": ["x", 3]}, "input"), ({"input": {}}, "input"),
+                           ({"input": ["x"] * 2049}, "2048"), ({"input": "x", "dimensions": 1}, "dimensions"), ({"input": "x", "truncate": 1}, "truncate")):
+            self.refused(400, "/api/embed", body, says)
+        self.refused(400, "/api/embeddings", {"prompt": 3}, "prompt")
+        self.refused(404, "/api/embed", {"model": "nobody", "input": "x"}, "nobody")
+
+
 class ModelsTest(CliTest):
     def setUp(self):
         super().setUp()
