@@ -133,7 +133,7 @@ class TlsTest(ServerTest):
         silent = [socket.create_connection(("127.0.0.1", self.server.port)) for _ in range(100)]
         idle = [self.server.raw() for _ in range(100)]
         self.ok(CHAT, chat())
-        self.assertEqual(tasks(), before)
+        self.assertLessEqual(tasks(), before)
         for connection in silent + idle:
             connection.close()
         self.ok(CHAT, chat())

@@ -106,7 +106,7 @@ class HostileTest(unittest.TestCase):
                      b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
             idle = [server.raw(kinds[i % len(kinds)]) for i in range(count)]
             self.alive(server)
-            self.assertEqual(tasks(), threads)
+            self.assertLessEqual(tasks(), threads)
             each = (rss_anon(server) - before) / count
             self.assertLess(each, 64 * 1024, f"{each / 1024:.0f} KiB for each connection")
             for connection in idle:
