@@ -24,7 +24,7 @@ struct Options {
   std::vector<std::string> keys, hosts, origins, aliases;
   std::string key_file, tls_cert, tls_key;
   bool no_auth = false, open_metrics = false;
-  uint32_t port = 11434, max_waiting = 256, max_body_mib = 16, drain_seconds = 30;
+  uint32_t port = 11434, max_waiting = 256, max_body_mib = 16, drain_seconds = 30, kv_mib = 0;
 };
 
 // Checked before a model is loaded, which takes time.
@@ -184,6 +184,9 @@ void add_limit_options(CLI::App& command, Options& options) {
              "Longest gap in running answers while prompts of others are computed (default: 100; "
              "0: no limit)")
       ->group(group);
+  add_number(command, "--kv-mib", options.kv_mib, 1, 1u << 24,
+             "Memory for keys and values of all answers together (default: what --max-sequences takes, if it fits)")
+      ->group(group);
   add_number(command, "--max-body-mib", options.max_body_mib, 1, 1024, "Largest request (default: 16)")->group(group);
   add_number(command, "--drain-seconds", options.drain_seconds, 0, 3600,
              "Time to finish answers after SIGTERM (default: 30)")
@@ -208,6 +211,7 @@ void add_serve(CLI::App& app, Console& console, Action& action) {
   add_limit_options(*command, *options);
   command->callback([options, &console, &action] {
     options->server.port = static_cast<uint16_t>(options->port);
+    options->model.engine.kv_bytes = uint64_t{options->kv_mib} << 20;
     options->server.max_body_bytes = uint64_t{options->max_body_mib} << 20;
     options->server.max_buffered_bytes =
         std::max(options->server.max_buffered_bytes, 2 * options->server.max_body_bytes);

@@ -37,11 +37,11 @@ def allow_sockets(count):
     return min(count, most - 500)
 
 
-def metric(server, name):
-    """The sum of a metric's values over all labels."""
+def metric(server, name, label=""):
+    """The sum of a metric's values over all labels, or over those that have this one in them."""
     status, _, body = server.request("GET", "/metrics")
     assert status == 200
-    lines = [line for line in body.decode().splitlines() if re.match(rf"{re.escape(name)}[ {{]", line)]
+    lines = [line for line in body.decode().splitlines() if re.match(rf"{re.escape(name)}[ {{]", line) and label in line]
     assert lines, name
     return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
 

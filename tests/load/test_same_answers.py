@@ -8,9 +8,10 @@ import socket
 import time
 import unittest
 
-from load_harness import MIB, MODEL, SOAK, metric, request_bytes, rss_anon, serving, wait_until_idle
+from load_harness import MIB, MODEL, SOAK, TINY, metric, request_bytes, rss_anon, serving, wait_until_idle
 
 CHAT, COMPLETIONS = "/v1/chat/completions", "/v1/completions"
+KV_MIB = 1 if MODEL == str(TINY) else 32
 CLIENTS, REQUESTS, KINDS = 64, 2000 if SOAK else 200, 32
 SEED = 20251121
 
@@ -93,7 +94,7 @@ class SameAnswersTest(unittest.TestCase):
 
     def test_every_answer_is_that_of_the_request_alone(self):
         # Fewer places than clients and few pages, so that they wait for, and take from, one another.
-        with serving("--max-sequences", 12, "--max-waiting", 1000, model=MODEL) as server:
+        with serving("--max-sequences", 12, "--max-waiting", 1000, "--kv-mib", KV_MIB, model=MODEL) as server:
             alone = [self.post(server, *kind(number)) for number in range(KINDS)]
             with concurrent.futures.ThreadPoolExecutor(CLIENTS) as pool:
                 compared, sizes = 0, []
@@ -112,6 +113,7 @@ class SameAnswersTest(unittest.TestCase):
                     sizes.append(rss_anon(server))
             self.assertGreater(compared, REQUESTS // 2)
             self.assertGreater(metric(server, "vllm:prefix_cache_hits_total"), 0)
+            self.assertGreater(metric(server, "vllm:request_success_total", 'finished_reason="abort"'), 0)
             if SOAK:
                 self.assertLess(sizes[1] - sizes[0], 32 * MIB)
 
