@@ -152,7 +152,7 @@ Status run(Options options, Console& console) {
   boost::json::array rows;
   if (!options.as_json) console.write("users  prefill tokens/s  decode tokens/s\n");
   for (const uint32_t users : options.users) {
-    Rates rates{users};
+    Rates rates{users, {}, {}};
     ASSIGN_OR_RETURN(const std::vector<Tokens> contexts, fill_contexts(engine, users, options.depth, console));
     if (options.prompt > 0) {
       ASSIGN_OR_RETURN(rates.prefill_tok_s, measure(engine, contexts, options.prompt, 1, options, console));

@@ -315,10 +315,20 @@ class BenchTest(CliTest):
         rows = json.loads(self.ok("bench", TINY, "--prompt", 64, "--generate", 8, "--users", "1,3", "--repeat", 2, "--json").out)
         self.assertEqual([r["users"] for r in rows], [1, 3])
         for row in rows:
-            self.assertEqual(list(row), ["users", "prefill_tok_s", "decode_tok_s"])
-            self.assertGreater(row["prefill_tok_s"], 0)
-            self.assertGreater(row["decode_tok_s"], 0)
+            self.assertEqual(list(row), ["users", "prefill_tok_s", "decode_tok_s", "prefill_runs_tok_s", "decode_runs_tok_s"])
+            for kind in ("prefill", "decode"):
+                runs = row[f"{kind}_runs_tok_s"]
+                self.assertEqual(len(runs), 2)
+                self.assertGreater(min(runs), 0)
+                self.assertAlmostEqual(row[f"{kind}_tok_s"], sum(runs) / 2)
         self.assertEqual(len(self.ok("bench", TINY, "--prompt", 8, "--generate", 2, "--users", "2", "--repeat", 1).out.splitlines()), 2)
+
+    def test_taking_turns(self):
+        given = ("bench", TINY, "--prompt", 8, "--generate", 2, "--users", 1, "--repeat", 2, "--take-turns")
+        self.assertEqual(self.ok(*given, stdin=b"\n" * 4).err.splitlines().count("ready"), 4)
+        cut_short = self.ingle(*given, stdin=b"\n" * 3)
+        self.assertEqual(cut_short.code, 1)
+        self.assertIn("standard input ended", cut_short.err)
 
     def test_files_that_are_no_models_we_run(self):
         self.fails("bench", self.write("x.gguf", gguf({"general.architecture": "mamba"}, [("t", [1.0] * 32)])), says="mamba")

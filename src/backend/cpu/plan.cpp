@@ -304,7 +304,7 @@ class Planner {
       const Op& op = graph_.ops()[i];
       const uint32_t in = is_block_quantized(op.weight.type) ? quantized_.at(value) : buffer_of_[value];
       const MatmulOutput output{&op, &weights_.matrix(op.weight), in, define(op.out)};
-      step.tracks.push_back({.outputs = {output}});
+      step.tracks.emplace_back().outputs.push_back(output);
     }
     for (size_t i = first; i < end; i++) {
       const Op& op = graph_.ops()[i];
