@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "base/check.h"
@@ -40,6 +41,16 @@ double milliseconds(std::chrono::steady_clock::duration duration) {
 
 double seconds(std::chrono::steady_clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
 
+// Whether the mask has any token but these.
+bool has_others(std::span<const uint32_t> mask, std::span<const TokenId> these) {
+  int64_t count = 0;
+  for (const uint32_t word : mask) count += std::popcount(word);
+  for (const TokenId id : these) {
+    if (static_cast<size_t>(id) < mask.size() * 32) count -= mask_has(mask, id);
+  }
+  return count > 0;
+}
+
 }  // namespace
 
 EngineLoop::Active::Active(const Tokenizer& tokenizer, Request given)
@@ -69,7 +80,8 @@ EngineLoop::EngineLoop(const EngineLoopOptions& options, std::unique_ptr<Backend
       eog_(tokenizer.eog_tokens()),
       scheduler_(options.scheduler),
       pacer_(options.max_step_ms),
-      sampler_(options.vocab) {
+      sampler_(options.vocab),
+      masks_(options.vocab, options.mask_patience) {
   CHECK(options.context >= 1 && options.context <= uint64_t{options.scheduler.pages} * kPageTokens);
   metrics_.pages = options.scheduler.pages;
   thread_ = std::thread([this] { run(); });
@@ -155,6 +167,7 @@ Result<std::unique_ptr<TokenStream>> EngineLoop::submit(Request request) {
   // The last token needs no place in the context, but an answer that is cut there would be longer than it.
   const uint32_t room = std::max(options_.context - active->sequence.prompt_tokens, 1u);
   active->limit = active->request.max_tokens == 0 ? room : std::min(active->request.max_tokens, room);
+  if (active->request.constraint) active->mask = masks_.begin(active->request.constraint->clone());
   auto stream = std::make_unique<Stream>(active->mailbox);
   {
     const std::lock_guard lock(mutex_);
@@ -228,6 +241,7 @@ void EngineLoop::guess() {
 
 // How many guesses of the answer's next tokens go into the step, which has `tokens` already.
 uint32_t EngineLoop::guess(Active& active, uint32_t tokens, uint32_t most) {
+  if (active.mask != nullptr) return 0;  // which tokens may follow a guess is not known before it is picked
   if (active.guessed > 0) {
     active.guess_record.observe(active.guessed, active.right_guesses);
   } else {
@@ -321,6 +335,21 @@ bool EngineLoop::came_true(const Active& active, const OutputRow& row) const {
          *before.token == row.sequence->tokens[row.position] && !tokenizer_.is_eog(*before.token);
 }
 
+Result<TokenId> EngineLoop::pick_token(Active& active, const OutputRow& row, std::span<const float> logits) {
+  if (active.failed) return *active.failed;
+  const Request& request = active.request;
+  PickContext context = {.history = std::span(row.sequence->tokens).first(row.position + 1),
+                         .position = row.position + 1,
+                         .choice = request.choice};
+  const uint32_t ahead = row.position + 1 - row.sequence->length();
+  if (request.ignore_eos || active.generated + ahead < request.min_tokens) context.suppressed = eog_;
+  if (active.mask != nullptr) {
+    ASSIGN_OR_RETURN(context.allowed, masks_.wait(active.mask));
+    if (!has_others(context.allowed, eog_)) context.suppressed = {};
+  }
+  return sampler_.pick(logits, request.sampling, context);
+}
+
 void EngineLoop::pick_row(const OutputRow& row, std::span<const float> logits) {
   Active& active = find(row.sequence);
   if (row.deliver) {
@@ -336,15 +365,7 @@ void EngineLoop::pick_row(const OutputRow& row, std::span<const float> logits) {
     active.right_guesses = ahead;
   }
   const Request& request = active.request;
-  const bool keep_going = request.ignore_eos || active.generated + ahead < request.min_tokens;
-  Picked picked{.active = &active, .position = row.position, .token = kNoToken, .logprobs = {}};
-  picked.token =
-      sampler_.pick(logits, request.sampling,
-                    {.history = std::span(row.sequence->tokens).first(row.position + 1),
-                     .position = row.position + 1,
-                     .choice = request.choice,
-                     .suppressed = keep_going ? std::span<const TokenId>(eog_) : std::span<const TokenId>()});
-  if (active.failed) picked.token = *active.failed;
+  Picked picked{.active = &active, .position = row.position, .token = pick_token(active, row, logits), .logprobs = {}};
   if (picked.token.ok() && (request.logprobs || request.top_logprobs > 0)) {
     picked.logprobs = sampler_.logprobs(logits, *picked.token, request.top_logprobs);
   }
@@ -383,6 +404,7 @@ bool EngineLoop::deliver(Picked& picked) {
     finish(active, std::move(event));
     return false;
   }
+  if (active.mask != nullptr) masks_.advance(active.mask, token);
   active.mailbox->post(std::move(event));
   return true;
 }

@@ -16,6 +16,7 @@
 #include "engine/engine.h"
 #include "engine/engine_metrics.h"
 #include "engine/mailbox.h"
+#include "engine/mask_worker.h"
 #include "engine/pooler.h"
 #include "engine/prompt_lookup.h"
 #include "engine/sampler.h"
@@ -40,8 +41,9 @@ struct EngineLoopOptions {
   Pooling pooling = Pooling::kLast;  // where a request for an embedding does not say
   uint32_t context = 0;              // tokens per sequence at most; the scheduler's pages hold it
   SchedulerOptions scheduler;
-  double max_step_ms = 0;  // as EngineOptions has it
-  bool speculate = true;   // likewise
+  double max_step_ms = 0;                         // as EngineOptions has it
+  bool speculate = true;                          // likewise
+  std::chrono::milliseconds mask_patience{1000};  // for a constraint's next mask, once the logits are there
 };
 
 class EngineLoop {
@@ -75,8 +77,9 @@ class EngineLoop {
     GuessRecord guess_record;
     uint32_t guessed = 0, right_guesses = 0;  // in the last step
     std::shared_ptr<Mailbox> mailbox;
-    std::optional<Pooler> pooler;  // of a request for an embedding
-    uint32_t limit = 0;            // tokens generated at most
+    std::optional<Pooler> pooler;           // of a request for an embedding
+    std::shared_ptr<MaskWorker::Job> mask;  // with a constraint
+    uint32_t limit = 0;                     // tokens generated at most
     uint32_t generated = 0;
     std::vector<PromptScore> prompt_scores;  // until the first token
     std::optional<Error> failed;             // while its prompt was scored
@@ -101,6 +104,7 @@ class EngineLoop {
   void run_step();
   void score_prompt_token(Active& active, uint32_t position, std::span<const float> logits);
   bool came_true(const Active& active, const OutputRow& row) const;
+  Result<TokenId> pick_token(Active& active, const OutputRow& row, std::span<const float> logits);
   void pick_row(const OutputRow& row, std::span<const float> logits);
   void pool_row(const OutputRow& row, std::span<const float> hidden);
   bool deliver(Picked& picked);
@@ -119,6 +123,7 @@ class EngineLoop {
   StepPacer pacer_;
   Speculation speculation_;
   Sampler sampler_;
+  MaskWorker masks_;
   std::vector<std::unique_ptr<Active>> active_;  // by arrival
   std::vector<Picked> picked_;                   // in this step
   std::vector<Active*> pooled_;                  // whose last hidden state came in this step

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "engine/constraint.h"
 #include "models/pooling.h"
 #include "text/token.h"
 
@@ -53,6 +55,10 @@ struct Request {
   uint32_t max_tokens = 0;  // 0: as many as the context holds
   uint32_t min_tokens = 0;  // end-of-generation tokens are not picked before this many
   bool ignore_eos = false;
+  // If set, the answer is one that it allows, whatever the sampling; log-probabilities stay those of the model. It ends
+  // where it may and the model ends it, not before min_tokens and with ignore_eos not at all while it can go on; where
+  // it cannot, it ends. max_tokens and stop strings may cut it short.
+  std::shared_ptr<const Constraint> constraint;
   std::vector<std::string> stop;
   bool continues_text = false;  // the answer's text goes on the prompt's last words: a space between them is kept
   std::vector<TokenId> shown_control;  // control tokens whose text belongs to the answer's: marks of tool calls

@@ -126,17 +126,31 @@ std::span<const float> Sampler::adjust(std::span<const float> logits, const Samp
                                        const PickContext& context) {
   const bool penalties = params.repeat_last_n != 0 &&
                          (params.repeat_penalty != 1 || params.presence_penalty != 0 || params.frequency_penalty != 0);
-  if (params.logit_bias.empty() && !penalties && context.suppressed.empty()) return logits;
+  if (params.logit_bias.empty() && !penalties && context.suppressed.empty() && context.allowed.empty()) return logits;
   std::copy(logits.begin(), logits.end(), adjusted_.begin());
   for (const auto& [id, bias] : params.logit_bias) {
     if (id < 0 || static_cast<uint32_t>(id) >= vocab_) continue;
     adjusted_[id] = to_logit(static_cast<double>(adjusted_[id]) + bias);
   }
   if (penalties) penalize(params, context.history);
+  forbid(context);
+  return adjusted_;
+}
+
+void Sampler::forbid(const PickContext& context) {
   for (const TokenId id : context.suppressed) {
     if (id >= 0 && static_cast<uint32_t>(id) < vocab_) adjusted_[id] = kMinusInfinity;
   }
-  return adjusted_;
+  if (context.allowed.empty()) return;
+  CHECK(context.allowed.size() == mask_words(vocab_));
+  for (uint32_t begin = 0; begin < vocab_; begin += 32) {
+    const uint32_t word = context.allowed[begin / 32];
+    if (word == ~uint32_t{0}) continue;
+    const uint32_t end = std::min(begin + 32, vocab_);
+    for (uint32_t id = begin; id < end; id++) {
+      if ((word >> (id - begin) & 1) == 0) adjusted_[id] = kMinusInfinity;
+    }
+  }
 }
 
 void Sampler::penalize(const SamplingParams& params, std::span<const TokenId> history) {
@@ -270,7 +284,9 @@ Result<TokenId> Sampler::pick(std::span<const float> logits, const SamplingParam
   const std::span<const float> values = adjust(logits, params, context);
   const float max = largest(values);
   if (max == kMinusInfinity) {
-    return Error{ErrorCode::kInvalidArgument, "no token may be picked", "logit_bias forbids the whole vocabulary"};
+    return Error{ErrorCode::kInvalidArgument, "no token may be picked",
+                 context.allowed.empty() ? "logit_bias forbids the whole vocabulary"
+                                         : "the grammar allows none that the model has and logit_bias leaves"};
   }
   if (params.temperature == 0) {
     return static_cast<TokenId>(std::find(values.begin(), values.end(), max) - values.begin());

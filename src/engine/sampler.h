@@ -7,7 +7,7 @@
 //  1. logit bias                 l += bias
 //  2. repeat penalty             l = l > 0 ? l / penalty : l * penalty, for ids in the window
 //  3. presence and frequency     l -= presence + frequency * count, for ids in the window
-//     (in double, rounded to float once and kept finite); suppressed ids are no candidates
+//     (in double, rounded to float once and kept finite); suppressed ids and those not allowed are no candidates
 //  4. temperature 0              the most likely
 //  5. top_k                      the k most likely
 //  6. typical_p                  by rising |-log p - entropy|, until the p reach typical_p
@@ -34,6 +34,7 @@ struct PickContext {
   uint32_t position = 0;                     // that the picked token will have
   uint32_t choice = 0;                       // of several answers to one prompt
   std::span<const TokenId> suppressed = {};  // ids never picked here (end of generation before min_tokens)
+  std::span<const uint32_t> allowed = {};    // ids that may be picked, as constraint.h has them; empty: all of them
 };
 
 // Uniform in [0, 1), a multiple of 2^-53: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3",
@@ -44,7 +45,8 @@ class Sampler {
  public:
   explicit Sampler(uint32_t vocab);
 
-  // logits [vocab]. The parameters are valid. Errors: kInternal if a logit is not finite or no candidate is left.
+  // logits [vocab]. The parameters are valid. Errors: kInternal if a logit is not finite, kInvalidArgument if
+  // no candidate is left.
   Result<TokenId> pick(std::span<const float> logits, const SamplingParams& params, const PickContext& context);
 
   // Log-softmax of the raw logits [vocab], all of them finite: that of `token`, and the `top` most likely, best first.
@@ -66,6 +68,7 @@ class Sampler {
 
   std::span<const float> adjust(std::span<const float> logits, const SamplingParams& params,
                                 const PickContext& context);
+  void forbid(const PickContext& context);
   void penalize(const SamplingParams& params, std::span<const TokenId> history);
   double collect_all(std::span<const float> values, const SamplingParams& params);
   void collect_top(std::span<const float> values, size_t count);

@@ -109,17 +109,7 @@ bool is_nothing(const Value& value) {
 }
 
 void refuse_unsupported(RequestFields& fields) {
-  if (const Value* format = fields.object("response_format")) {
-    RequestFields inner(*format);
-    std::string type;
-    inner.read("type", type);
-    if (type != "text") {
-      fields.refuse("response_format", "may only be {\"type\":\"text\"}: structured output is not supported");
-    }
-  }
-  for (const char* name :
-       {"guided_json", "guided_regex", "guided_grammar", "guided_choice", "structured_outputs", "grammar",
-        "json_schema", "regex", "ebnf", "stop_token_ids", "allowed_token_ids", "bad_words", "use_beam_search"}) {
+  for (const char* name : {"regex", "ebnf", "stop_token_ids", "allowed_token_ids", "bad_words", "use_beam_search"}) {
     const Value* value = fields.find(name);
     if (value != nullptr && !is_nothing(*value)) fields.refuse(name, "is not supported");
   }
@@ -143,6 +133,7 @@ void read_generation_fields(RequestFields& fields, GenerationFields& out) {
   fields.read("return_tokens_as_token_ids", out.tokens_as_ids);
   read_truncate_options(fields, out.truncate);
   refuse_unsupported(fields);
+  out.output = read_structured_output(fields);
 }
 
 }  // namespace ingle

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "engine/request.h"
 #include "server/request_fields.h"
+#include "server/structured_output.h"
 #include "server/truncate.h"
 
 namespace ingle {
@@ -15,7 +17,8 @@ inline constexpr uint32_t kMaxTopLogprobs = 20;
 inline constexpr uint32_t kMaxTokens = 0x7fffffff;  // that max_tokens may say
 
 struct GenerationFields {
-  Request request;  // but for the prompt
+  Request request;                     // but for the prompt
+  std::optional<WantedOutput> output;  // start_answer() makes the request's constraint of it, where there is none yet
   uint32_t choices = 1;
   bool stream = false, include_usage = false;
   bool may_be_empty = false;   // max_tokens may be 0; set by the caller

@@ -109,6 +109,11 @@ Reply start_answer(const ApiCall& call, const GenerationFields& fields,
   asked.cache_owner = call.request.cache_owner;
   // A key has one share, whomever it says it asks for.
   if (call.request.has_key) asked.user = 0;
+  if (fields.output && asked.constraint == nullptr) {
+    Grammars::Compiled compiled = fields.output->compile(*call.model->grammars);
+    if (!compiled.ok()) return output_error(*fields.output, compiled.error());
+    asked.constraint = std::move(compiled).value();
+  }
   auto started = Generation::start(call.model, asked, prompts, fields.choices, call.request.account);
   if (const ApiError* error = std::get_if<ApiError>(&started)) return *error;
   return std::make_unique<GenerationAnswer>(std::move(std::get<0>(started)), std::move(writer), fields.stream,

@@ -41,6 +41,10 @@ class RequestFields {
   const jinja::Entries& entries() const { return object_.entries; }
 
   void refuse(std::string_view name, std::string_view what);
+  // Takes over what is wrong with an object inside.
+  void refuse_as(const RequestFields& inner) {
+    if (!error_) error_ = inner.error_;
+  }
   const std::optional<ApiError>& error() const { return error_; }
 
  private:

@@ -73,6 +73,7 @@ Result<std::shared_ptr<ServedModel>> serve_engine(Engine& engine, ServedModelOpt
   model->created = static_cast<int64_t>(std::time(nullptr));
   model->engine = &engine;
   model->max_open = options.max_open;
+  model->grammars = std::make_unique<Grammars>(engine.tokenizer(), engine.info().vocab);
   const std::string decides = fmt::format("{} {} {}", options.digest, kv_name(options.kv_type), kNumericsVersion);
   model->digest = std::move(options.digest);
   model->file = std::move(options.file);

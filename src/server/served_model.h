@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "grammar/grammars.h"
 #include "server/api_error.h"
 #include "server/model_library.h"
 #include "text/chat_prompt.h"
@@ -27,8 +28,9 @@ struct ServedModel {
   std::filesystem::path file;
   std::string fingerprint;  // of everything that decides which bits come out
   Engine* engine = nullptr;
-  std::optional<ChatPrompt> chat;  // nothing if the model has no chat template
-  uint32_t max_open = 0;           // requests that run or wait, at most
+  std::optional<ChatPrompt> chat;      // nothing if the model has no chat template
+  std::unique_ptr<Grammars> grammars;  // what its answers may be held to
+  uint32_t max_open = 0;               // requests that run or wait, at most
   std::atomic<uint32_t> open{0};
 
   // Of the max_open places for requests, all or none.

@@ -1,0 +1,195 @@
+#include "engine/constraint.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+#include "engine/mask_worker.h"
+#include "engine/toy_world_test.h"
+
+namespace ingle {
+namespace {
+
+using std::chrono::milliseconds;
+using testing::HasSubstr;
+
+// Words whose letters rise in the alphabet. They may end from `shortest` letters on, and have to after z.
+class Rising final : public Constraint {
+ public:
+  explicit Rising(size_t shortest, std::function<void()> on_mask = nullptr)
+      : shortest_(shortest), on_mask_(std::move(on_mask)) {}
+
+  std::unique_ptr<Constraint> clone() const override { return std::make_unique<Rising>(*this); }
+  Status accept(TokenId token) override {
+    if (token <= last_) return Error{ErrorCode::kInternal, "out of order", ""};
+    last_ = token;
+    length_++;
+    return {};
+  }
+  Status allowed(std::span<uint32_t> mask) override {
+    if (on_mask_) on_mask_();
+    std::fill(mask.begin(), mask.end(), 0);
+    for (TokenId id = last_ + 1; id < static_cast<TokenId>(kVocab); id++) mask[id / 32] |= 1u << (id % 32);
+    if (length_ >= shortest_ || last_ + 1 == static_cast<TokenId>(kVocab)) mask[0] |= 1u << kEos;
+    return {};
+  }
+
+ private:
+  size_t shortest_, length_ = 0;
+  std::function<void()> on_mask_;
+  TokenId last_ = kEos;
+};
+
+Request rising(Tokens prompt, size_t shortest = 0) {
+  Request request = greedy(std::move(prompt), 100);
+  request.constraint = std::make_shared<Rising>(shortest);
+  return request;
+}
+
+bool is_rising(const Tokens& tokens) {
+  const auto end = tokens.end() - (!tokens.empty() && tokens.back() == kEos);
+  return std::adjacent_find(tokens.begin(), end, std::greater_equal<>()) == end;
+}
+
+TEST(Constraint, AnswersAreWhatItAllows) {
+  World world;
+  for (TokenId first = 1; first < 20; first++) {
+    const TokenEvent answer = world.answer(rising({first, 7}, 4));
+    EXPECT_EQ(answer.finish, FinishReason::kStop);
+    EXPECT_EQ(answer.tokens.back(), kEos);
+    EXPECT_TRUE(answer.tokens.size() >= 5 || answer.tokens[answer.tokens.size() - 2] == kVocab - 1) << answer.text;
+    EXPECT_TRUE(is_rising(answer.tokens)) << answer.text;
+    // Of what is allowed, the likeliest.
+    Tokens tokens = {first, 7};
+    for (const TokenId token : answer.tokens) {
+      const std::vector<float> logits = toy_logits(toy_state(tokens), kVocab);
+      const TokenId last = tokens.size() == 2 ? kEos : tokens.back();
+      for (TokenId id = last + 1; token != kEos && id < static_cast<TokenId>(kVocab); id++) {
+        EXPECT_GE(logits[token], logits[id]);
+      }
+      tokens.push_back(token);
+    }
+  }
+}
+
+TEST(Constraint, SampledAnswersKeepToItWithEveryFilter) {
+  World world;
+  for (uint64_t seed = 0; seed < 40; seed++) {
+    Request request = rising({3, 4}, 3);
+    request.sampling.temperature = 1.5f;
+    request.sampling.seed = seed;
+    request.sampling.top_k = seed % 2 == 0 ? 5 : 0;
+    request.sampling.typical_p = seed % 3 == 0 ? 0.7f : 1;
+    request.sampling.logit_bias = {{9, 50.0f}};
+    EXPECT_TRUE(is_rising(world.answer(request).tokens));
+  }
+}
+
+TEST(Constraint, EndsWhereItMustWhateverElseIsAsked) {
+  World world;
+  Request request = rising({3, 4});
+  request.ignore_eos = true;
+  TokenEvent answer = world.answer(request);
+  ASSERT_GE(answer.tokens.size(), 2u);
+  EXPECT_EQ(answer.tokens[answer.tokens.size() - 2], static_cast<TokenId>(kVocab) - 1);  // nothing comes after z
+  EXPECT_EQ(answer.tokens.back(), kEos);
+  EXPECT_EQ(answer.finish, FinishReason::kStop);
+  request.ignore_eos = false;
+  request.min_tokens = 99;
+  EXPECT_EQ(world.answer(request).tokens, answer.tokens);
+}
+
+TEST(Constraint, LogProbabilitiesAreTheModels) {
+  World world;
+  Request request = rising({3, 4}, 3);
+  request.logprobs = true;
+  request.top_logprobs = 2;
+  const TokenEvent answer = world.answer(request);
+  Tokens tokens = {3, 4};
+  Sampler sampler(kVocab);
+  for (size_t i = 0; i < answer.tokens.size(); i++) {
+    const auto expected = sampler.logprobs(toy_logits(toy_state(tokens), kVocab), answer.tokens[i], 2);
+    EXPECT_EQ(answer.logprobs[i], expected.token);
+    EXPECT_EQ(answer.top_logprobs[i], expected.top);
+    tokens.push_back(answer.tokens[i]);
+  }
+}
+
+TEST(Constraint, HasTheSameAnswerAmongOthersAndWhenPreempted) {
+  World alone;
+  std::vector<Request> requests;
+  std::vector<Tokens> expected;
+  for (TokenId i = 1; i <= 12; i++) {
+    Tokens prompt(40, i);
+    Request request = i % 3 == 0 ? greedy(prompt, 20) : rising(prompt, 5);
+    request.sampling.temperature = 1.0f;
+    request.sampling.seed = static_cast<uint64_t>(i);
+    expected.push_back(alone.answer(request).tokens);
+    requests.push_back(request);
+  }
+  World crowded({.vocab = kVocab, .context = 128, .scheduler = {.pages = 6, .prefill_chunk = 16}});
+  std::vector<std::unique_ptr<TokenStream>> streams;
+  for (const Request& request : requests) streams.push_back(crowded.submit(request));
+  for (size_t i = 0; i < streams.size(); i++) EXPECT_EQ(World::read(*streams[i]).tokens, expected[i]);
+}
+
+TEST(Constraint, WithoutATokenEndsTheAnswerWithAnError) {
+  class Nothing final : public Constraint {
+   public:
+    std::unique_ptr<Constraint> clone() const override { return std::make_unique<Nothing>(); }
+    Status accept(TokenId) override { return {}; }
+    Status allowed(std::span<uint32_t> mask) override {
+      std::fill(mask.begin(), mask.end(), 0);
+      return {};
+    }
+  };
+  World world;
+  Request request = greedy({3}, 10);
+  request.constraint = std::make_shared<Nothing>();
+  const TokenEvent answer = world.answer(request);
+  EXPECT_EQ(answer.finish, FinishReason::kError);
+  EXPECT_THAT(answer.error->to_string(), HasSubstr("grammar"));
+  EXPECT_EQ(world.answer(greedy({3}, 10)).tokens, expected_answer({3}, 10, false));
+}
+
+TEST(Constraint, ThatHangsCostsItsOwnAnswerOnly) {
+  std::atomic<bool> release{false};
+  {
+    World world({.vocab = kVocab, .context = 1024, .scheduler = {.pages = 64}, .mask_patience = milliseconds(300)});
+    Request hanging = greedy({5}, 10);
+    hanging.constraint = std::make_shared<Rising>(0, [&release] {
+      while (!release) std::this_thread::sleep_for(milliseconds(1));
+    });
+    auto hung = world.submit(hanging);
+    auto fine = world.submit(rising({3, 4}, 3));
+    auto free = world.submit(greedy({3, 5}, 30));
+    const TokenEvent answer = World::read(*hung);
+    EXPECT_EQ(answer.finish, FinishReason::kError);
+    EXPECT_THAT(answer.error->to_string(), HasSubstr("300 ms"));
+    EXPECT_EQ(World::read(*fine).finish, FinishReason::kStop);
+    EXPECT_EQ(World::read(*free).tokens, expected_answer({3, 5}, 30, false));
+    release = true;
+  }
+}
+
+TEST(MaskWorker, ManyAnswersAtOnce) {
+  MaskWorker worker(kVocab, milliseconds(60'000));
+  std::vector<std::shared_ptr<MaskWorker::Job>> jobs;
+  for (int i = 0; i < 50; i++) jobs.push_back(worker.begin(std::make_unique<Rising>(2)));
+  for (TokenId token = 1; token < 20; token++) {
+    for (const auto& job : jobs) {
+      const auto mask = worker.wait(job);
+      ASSERT_TRUE(mask.ok());
+      EXPECT_EQ(mask_has(*mask, token), true);
+      EXPECT_TRUE(token == 1 || !mask_has(*mask, token - 1));
+      EXPECT_EQ(mask_has(*mask, kEos), token > 2);
+      worker.advance(job, token);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ingle

@@ -1,0 +1,264 @@
+#include "grammar/grammars.h"
+
+#include <fmt/format.h>
+#include <xgrammar/xgrammar.h>
+
+#include <condition_variable>
+#include <list>
+#include <map>
+#include <mutex>
+#include <new>
+#include <optional>
+#include <stdexcept>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+#include "grammar/ebnf.h"
+#include "grammar/grammar_text.h"
+#include "grammar/json_schema.h"
+#include "grammar/regex.h"
+#include "text/utf8.h"
+
+// What xgrammar has to say: errors are exceptions, which none of the functions here lets out; warnings are for nobody.
+namespace xgrammar {
+
+[[noreturn]] void LogFatalImpl(const std::string& file, int line, const std::string& message);
+void LogMessageImpl(const std::string& file, int line, int level, const std::string& message);
+
+void LogFatalImpl(const std::string&, int, const std::string& message) { throw std::runtime_error(message); }
+void LogMessageImpl(const std::string&, int, int, const std::string&) {}
+
+}  // namespace xgrammar
+
+namespace ingle {
+namespace {
+
+constexpr size_t kMaxChoices = 1000;
+constexpr size_t kMaxChoiceBytes = 64 * 1024;
+
+Error failure(ErrorCode code, const std::string& what) {
+  std::string line = replace_each_invalid_byte(what.substr(0, 300));
+  for (char& c : line) {
+    if (static_cast<unsigned char>(c) < 0x20) c = ' ';
+  }
+  return {code, "the grammar can't be used: " + line, ""};
+}
+
+class GrammarConstraint final : public Constraint {
+ public:
+  GrammarConstraint(xgrammar::GrammarMatcher matcher, uint32_t vocab) : matcher_(std::move(matcher)), vocab_(vocab) {}
+
+  std::unique_ptr<Constraint> clone() const override {
+    return std::make_unique<GrammarConstraint>(matcher_.Fork(), vocab_);
+  }
+
+  Status accept(TokenId token) override {
+    try {
+      if (matcher_.AcceptToken(token)) return {};
+      return failure(ErrorCode::kInternal, fmt::format("it has no place for token {}", token));
+    } catch (const std::exception& error) {
+      return failure(ErrorCode::kInternal, error.what());
+    }
+  }
+
+  Status allowed(std::span<uint32_t> mask) override {
+    CHECK(mask.size() == mask_words(vocab_));
+    auto words = static_cast<int64_t>(mask.size());
+    DLTensor tensor = {.data = mask.data(),
+                       .device = {kDLCPU, 0},
+                       .ndim = 1,
+                       .dtype = {kDLInt, 32, 1},
+                       .shape = &words,
+                       .strides = nullptr,
+                       .byte_offset = 0};
+    try {
+      matcher_.FillNextTokenBitmask(&tensor);
+    } catch (const std::exception& error) {
+      return failure(ErrorCode::kInternal, error.what());
+    }
+    if (vocab_ % 32 != 0) mask.back() &= (uint32_t{1} << (vocab_ % 32)) - 1;
+    return {};
+  }
+
+ private:
+  xgrammar::GrammarMatcher matcher_;
+  const uint32_t vocab_;
+};
+
+// The tokens as the bytes that they stand for; control tokens as bytes that no text has.
+xgrammar::TokenizerInfo tokenizer_info(const Tokenizer& tokenizer, uint32_t vocab) {
+  std::vector<std::string> bytes(vocab);
+  std::vector<int32_t> ends;
+  for (uint32_t i = 0; i < vocab; i++) {
+    const auto id = static_cast<TokenId>(i);
+    if (!tokenizer.is_valid(id)) break;
+    if (tokenizer.is_eog(id)) ends.push_back(id);
+    bytes[i] = tokenizer.is_control(id) ? fmt::format("\xff{}", id) : std::string(tokenizer.token_bytes(id));
+  }
+  return {bytes, xgrammar::VocabType::RAW, static_cast<int>(vocab), ends};
+}
+
+}  // namespace
+
+struct Grammars::Shared {
+  using Clock = std::chrono::steady_clock;
+  // One that is being compiled, and those who wait for it.
+  struct Job {
+    std::optional<Compiled> result;
+  };
+  struct Kept {
+    std::string text;
+    std::shared_ptr<const Constraint> constraint;
+    size_t bytes = 0;
+  };
+
+  Shared(const Tokenizer& given, uint32_t width, size_t cache) : tokenizer(given), vocab(width), cache_bytes(cache) {}
+
+  std::shared_ptr<const Constraint> find(const std::string& text);
+  void keep(const std::string& text, const std::shared_ptr<const Constraint>& constraint, size_t bytes);
+  void compile(const std::string& text, Job& job);
+
+  const Tokenizer& tokenizer;
+  const uint32_t vocab;
+  const size_t cache_bytes;
+  std::mutex mutex;  // of what follows
+  std::condition_variable changed;
+  std::unordered_map<std::string, std::shared_ptr<Job>> jobs;
+  uint32_t compiling = 0;
+  std::list<Kept> kept;  // last used first
+  std::unordered_map<std::string, std::list<Kept>::iterator> kept_by_text;
+  size_t kept_bytes = 0;
+  std::optional<xgrammar::TokenizerInfo> info;  // once the first grammar is wanted
+};
+
+std::shared_ptr<const Constraint> Grammars::Shared::find(const std::string& text) {
+  const auto found = kept_by_text.find(text);
+  if (found == kept_by_text.end()) return nullptr;
+  kept.splice(kept.begin(), kept, found->second);
+  return found->second->constraint;
+}
+
+void Grammars::Shared::keep(const std::string& text, const std::shared_ptr<const Constraint>& constraint,
+                            size_t bytes) {
+  kept.push_front({text, constraint, bytes + 2 * text.size()});
+  kept_by_text[text] = kept.begin();
+  kept_bytes += kept.front().bytes;
+  while (kept_bytes > cache_bytes) {
+    kept_bytes -= kept.back().bytes;
+    kept_by_text.erase(kept.back().text);
+    kept.pop_back();
+  }
+}
+
+// On a thread of its own.
+void Grammars::Shared::compile(const std::string& text, Job& job) {
+  std::optional<Compiled> result;
+  size_t bytes = 0;
+  try {
+    std::optional<xgrammar::TokenizerInfo> vocabulary;
+    {
+      const std::lock_guard lock(mutex);
+      if (!info) info = tokenizer_info(tokenizer, vocab);
+      vocabulary = info;
+    }
+    xgrammar::GrammarCompiler compiler(*vocabulary, 1, false);
+    const xgrammar::CompiledGrammar compiled = compiler.CompileGrammar(text);
+    bytes = compiled.MemorySizeBytes();
+    result = Compiled(std::make_shared<GrammarConstraint>(xgrammar::GrammarMatcher(compiled), vocab));
+  } catch (const std::bad_alloc&) {
+    result = Compiled(failure(ErrorCode::kResourceExhausted, "there is no memory for it"));
+  } catch (const std::exception& error) {
+    result = Compiled(failure(ErrorCode::kInvalidArgument, error.what()));
+  }
+  const std::lock_guard lock(mutex);
+  if (result->ok()) keep(text, **result, bytes);
+  job.result = std::move(result);
+  jobs.erase(text);
+  compiling--;
+  changed.notify_all();
+}
+
+Grammars::Grammars(const Tokenizer& tokenizer, uint32_t vocab, GrammarsOptions options)
+    : options_(options), shared_(std::make_shared<Shared>(tokenizer, vocab, options.cache_bytes)) {}
+
+// Threads that still compile use the tokenizer at their beginning only, under the mutex.
+Grammars::~Grammars() {
+  std::unique_lock lock(shared_->mutex);
+  shared_->changed.wait_for(lock, options_.deadline, [this] { return shared_->compiling == 0 || shared_->info; });
+}
+
+Grammars::Compiled Grammars::compile(const std::string& grammar) {
+  const auto deadline = Shared::Clock::now() + options_.deadline;
+  std::unique_lock lock(shared_->mutex);
+  if (std::shared_ptr<const Constraint> known = shared_->find(grammar)) return known;
+  std::shared_ptr<Shared::Job> job;
+  while (job == nullptr) {
+    const auto same = shared_->jobs.find(grammar);
+    if (same != shared_->jobs.end()) {
+      job = same->second;
+    } else if (shared_->compiling < options_.max_compiling) {
+      job = std::make_shared<Shared::Job>();
+      shared_->jobs.emplace(grammar, job);
+      shared_->compiling++;
+      std::thread([shared = shared_, grammar, job] { shared->compile(grammar, *job); }).detach();
+    } else if (shared_->changed.wait_until(lock, deadline) == std::cv_status::timeout) {
+      return Error{ErrorCode::kResourceExhausted, "other grammars are still being compiled", "try again later"};
+    }
+  }
+  if (!shared_->changed.wait_until(lock, deadline, [&] { return job->result.has_value(); })) {
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("the grammar takes more than {} s to compile", options_.deadline.count() / 1000),
+                 "ask for something simpler"};
+  }
+  return *job->result;
+}
+
+Grammars::Compiled Grammars::json_object() {
+  GrammarText text;
+  ASSIGN_OR_RETURN(const std::string grammar, text.finish(any_json_object(text)));
+  return compile(grammar);
+}
+
+Grammars::Compiled Grammars::json_schema(const jinja::Value& schema) {
+  GrammarText text;
+  ASSIGN_OR_RETURN(const GrammarText::Expression root, json_schema_grammar(text, schema));
+  ASSIGN_OR_RETURN(const std::string grammar, text.finish(root));
+  return compile(grammar);
+}
+
+Grammars::Compiled Grammars::regex(std::string_view pattern) {
+  ASSIGN_OR_RETURN(const GrammarText::Expression root, regex_grammar(pattern, RegexUse::kWholeText));
+  ASSIGN_OR_RETURN(const std::string grammar, GrammarText().finish(root));
+  return compile(grammar);
+}
+
+Grammars::Compiled Grammars::choice(std::span<const std::string> texts) {
+  std::vector<GrammarText::Expression> options;
+  size_t bytes = 0;
+  for (const std::string& text : texts) {
+    bytes += text.size();
+    if (text.empty() || !is_valid_utf8(text)) {
+      return Error{ErrorCode::kInvalidArgument, "one of the choices is empty or not UTF-8", ""};
+    }
+    options.push_back(GrammarText::literal(text));
+  }
+  if (texts.empty() || texts.size() > kMaxChoices || bytes > kMaxChoiceBytes) {
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("there must be from 1 to {} choices, of {} KiB together at most", kMaxChoices,
+                             kMaxChoiceBytes / 1024),
+                 ""};
+  }
+  GrammarText text;
+  ASSIGN_OR_RETURN(const std::string grammar, text.finish(GrammarText::choice(options)));
+  return compile(grammar);
+}
+
+Grammars::Compiled Grammars::ebnf(std::string_view grammar) {
+  RETURN_IF_ERROR(check_ebnf(grammar));
+  return compile(std::string(grammar));
+}
+
+}  // namespace ingle

@@ -1,0 +1,59 @@
+// What answers of one model may be held to: grammars over its vocabulary, compiled when a request first asks for one
+// and kept while there is room. Owned by the served model; any thread, but for the engine's: compiling takes from
+// milliseconds to seconds. Whatever a grammar says, it is compiled within a deadline and in bounded memory, or refused.
+//
+// JSON, schemas, regular expressions and choices become text of one form (grammar_text.h), which may also be put
+// together by hand, for calls of tools between their markers:
+//   GrammarText text;
+//   ASSIGN_OR_RETURN(auto arguments, json_schema_grammar(text, schema));       // json_schema.h
+//   ASSIGN_OR_RETURN(auto ebnf, text.finish(GrammarText::sequence({GrammarText::literal("<call>"), arguments})));
+//   ASSIGN_OR_RETURN(request.constraint, grammars.compile(ebnf));
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "engine/constraint.h"
+#include "text/jinja_value.h"
+#include "text/tokenizer.h"
+
+namespace ingle {
+
+struct GrammarsOptions {
+  std::chrono::milliseconds deadline{5'000};  // of compiling one
+  uint32_t max_compiling = 2;                 // at the same time
+  size_t cache_bytes = size_t{128} << 20;
+};
+
+class Grammars {
+ public:
+  using Compiled = Result<std::shared_ptr<const Constraint>>;
+
+  // `vocab` is the width of the logits. The tokenizer outlives it.
+  Grammars(const Tokenizer& tokenizer, uint32_t vocab, GrammarsOptions options = {});
+  ~Grammars();
+  Grammars(const Grammars&) = delete;
+  Grammars& operator=(const Grammars&) = delete;
+
+  // Errors of all: kInvalidArgument, kUnsupported (what can't be honoured, and why); kResourceExhausted (others are
+  // being compiled and take too long).
+  Compiled json_object();
+  Compiled json_schema(const jinja::Value& schema);
+  Compiled regex(std::string_view pattern);
+  // One of these texts.
+  Compiled choice(std::span<const std::string> texts);
+  // A grammar as a request brings it (ebnf.h).
+  Compiled ebnf(std::string_view grammar);
+  // What GrammarText::finish() gives.
+  Compiled compile(const std::string& grammar);
+
+ private:
+  struct Shared;
+  const GrammarsOptions options_;
+  const std::shared_ptr<Shared> shared_;  // with the threads that compile
+};
+
+}  // namespace ingle

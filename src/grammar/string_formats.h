@@ -1,0 +1,16 @@
+// The formats of JSON Schema that can be honoured, as regular expressions that match whole strings of them. Some match
+// less than the format has (years from 1000 on, URIs with a host), none matches more.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace ingle {
+
+// Empty for a format that is not among them.
+std::string_view format_pattern(std::string_view format);
+
+// Their names, for messages.
+std::string known_formats();
+
+}  // namespace ingle
