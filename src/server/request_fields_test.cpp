@@ -95,25 +95,12 @@ TEST(GenerationFields, NameWhatIsWrong) {
       EXPECT_EQ(generation_error("\"" + std::string(name) + "\":" + json, fields), name) << json;
     }
   }
-  for (const char* field : {"\"stop\":1",
-                            "\"stop\":\"\"",
-                            "\"stop\":[1]",
-                            "\"stop\":{}",
-                            "\"logit_bias\":[]",
-                            "\"logit_bias\":{\"\":1}",
-                            "\"logit_bias\":{\"1x\":1}",
-                            "\"logit_bias\":{\"99999999999\":1}",
-                            "\"logit_bias\":{\"1\":true}",
-                            "\"logit_bias\":{\"1\":1e999}",
-                            "\"stream\":1",
-                            "\"stream\":\"true\"",
-                            "\"ignore_eos\":0",
-                            "\"stop_token_ids\":[1]",
-                            "\"bad_words\":[\"x\"]",
-                            "\"prompt_logprobs\":21",
-                            "\"stream_options\":{}",
-                            "\"stream\":true,\"stream_options\":[]",
-                            "\"stream\":true,\"stream_options\":{\"include_usage\":1}"}) {
+  for (const char* field :
+       {"\"stop\":1", "\"stop\":\"\"", "\"stop\":[1]", "\"stop\":{}", "\"logit_bias\":[]", "\"logit_bias\":{\"\":1}",
+        "\"logit_bias\":{\"1x\":1}", "\"logit_bias\":{\"99999999999\":1}", "\"logit_bias\":{\"1\":true}",
+        "\"logit_bias\":{\"1\":1e999}", "\"stream\":1", "\"stream\":\"true\"", "\"ignore_eos\":0",
+        "\"stop_token_ids\":[1]", "\"bad_words\":[\"x\"]", "\"prompt_logprobs\":21", "\"stream_options\":{}",
+        "\"stream\":true,\"stream_options\":[]", "\"stream\":true,\"stream_options\":{\"include_usage\":1}"}) {
     GenerationFields fields;
     EXPECT_NE(generation_error(field, fields), "") << field;
   }
