@@ -73,7 +73,7 @@ class OneShotTest(CliTest):
         data = TINY.read_bytes()
         self.fails("run", self.write("cut.gguf", data[: len(data) * 3 // 4]), "x", says="cut.gguf")
         self.fails("run", self.write("vocab.gguf", gguf({"general.architecture": "llama"})), "x")
-        self.fails("run", self.write("bert.gguf", gguf({"general.architecture": "bert"}, [("t", [1.0] * 32)])), "x", says="llama")
+        self.fails("run", self.write("rwkv7.gguf", gguf({"general.architecture": "rwkv7"}, [("t", [1.0] * 32)])), "x", says="llama")
         with open("/dev/full", "wb") as full:
             self.fails("run", TINY, "x", *ONE, stdout=full, says="standard output")
 
