@@ -11,6 +11,8 @@ std::shared_ptr<const AnswerParserOptions> plan_chat_answer(const ChatPrompt& ch
   options->tools = tools.callable;
   options->in_reasoning = prompt.in_reasoning;
   options->one_call = !tools.parallel;
+  // Then a grammar sees to it that what begins as a call is one (call_grammar.h).
+  options->stream_arguments = tools.must_call();
   request.shown_control = chat.syntax().reasoning_tokens;
   if (!tools.callable.empty()) {
     const std::vector<TokenId>& marks = chat.syntax().call_tokens;

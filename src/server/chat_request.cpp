@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "server/call_grammar.h"
 #include "server/chat_continuation.h"
 #include "server/chat_messages.h"
 #include "server/openai_common.h"
@@ -30,13 +31,10 @@ void refuse_unsupported(RequestFields& fields) {
   }
 }
 
-// An answer without the call that was asked for would not be what was asked for.
-void refuse_forced_calls(RequestFields& fields, const ChatTools& tools) {
+// What tools were before they had their name.
+void refuse_functions(RequestFields& fields) {
   for (const char* name : {"functions", "function_call"}) {
     if (fields.has(name)) fields.refuse(name, "is not supported (use tools and tool_choice)");
-  }
-  if (tools.choice == ToolChoice::kRequired || tools.choice == ToolChoice::kNamed) {
-    fields.refuse("tool_choice", "may only be auto or none: calls can't be enforced");
   }
 }
 
@@ -71,7 +69,7 @@ std::variant<ChatRequest, ApiError> read_chat_request(RequestFields& fields, con
   if (!fields.error()) read_continuation(fields, input);
   ChatTools tools;
   read_tools(fields, tools);
-  refuse_forced_calls(fields, tools);
+  refuse_functions(fields);
   input.tools = tools.tools;
   if (std::optional<ApiError> refused = read_chat_generation(fields, model, stream, generation)) return *refused;
   if (!model.chat) return invalid_field("model", "the model has no chat template: it can only complete texts");
@@ -79,6 +77,9 @@ std::variant<ChatRequest, ApiError> read_chat_request(RequestFields& fields, con
   Result<ChatPrompt::Rendered> prompt = model.chat->render(std::move(input));
   if (!prompt.ok()) return invalid_field("messages", prompt.error().to_string());
   out.reading = plan_chat_answer(*model.chat, *prompt, tools, generation.request);
+  std::optional<WantedOutput> calls =
+      wanted_calls(tools, model.chat->syntax(), model.engine->tokenizer(), prompt->in_reasoning);
+  if (calls) generation.output = std::move(calls);
   out.prompt = std::move(prompt->tokens);
   truncate_prompt(generation.truncate, model.engine->tokenizer(), model.engine->info().context,
                   generation.request.max_tokens, out.prompt);

@@ -23,6 +23,8 @@ struct ChatTools {
   // none, or none may be called.
   jinja::Value tools = jinja::Value::none();
   std::vector<AnswerParserOptions::Tool> callable;  // the same, as the parser knows them
+
+  bool must_call() const { return choice == ToolChoice::kRequired || choice == ToolChoice::kNamed; }
 };
 
 // Reads tools, tool_choice and parallel_tool_calls.

@@ -42,7 +42,10 @@ void AnswerParser::add_openers() {
   };
   also("```json\n", "```", Place::kLineStart, false);
   also("{", "", Place::kAnswerStart, true);
-  if (syntax.calls != CallFormat::kMistral) also("[", "", Place::kAnswerStart, true);
+  // "[TOOL_CALLS]" and "[THINK]" begin with a bracket, too.
+  if (syntax.calls != CallFormat::kMistral && !syntax.reasoning_open.starts_with('[')) {
+    also("[", "", Place::kAnswerStart, true);
+  }
 }
 
 std::vector<AnswerDelta> AnswerParser::push(std::string_view text) {
