@@ -5,6 +5,8 @@
 #include <iterator>
 #include <utility>
 
+#include "server/generation_fields.h"
+
 namespace ingle {
 namespace {
 
@@ -50,6 +52,9 @@ Reply embedding_answer(const ApiCall& call, const EmbeddingOptions& options, std
   request.embedding = options;
   request.on_event = call.request.wake;
   request.cache_owner = call.request.cache_owner;
+  read_turn(call.fields, request);
+  if (call.fields.error()) return *call.fields.error();
+  if (call.request.has_key) request.user = 0;  // as in start_answer
   auto started = EmbeddingRun::start(call.model, request, std::move(inputs), call.request.account);
   if (const ApiError* error = std::get_if<ApiError>(&started)) return *error;
   return std::make_unique<EmbeddingAnswer>(std::move(std::get<0>(started)), std::move(body), error_form(call.request));

@@ -117,14 +117,18 @@ void refuse_unsupported(RequestFields& fields) {
 
 }  // namespace
 
+void read_turn(RequestFields& fields, Request& request) {
+  fields.read("priority", request.priority, -kMostPriority, kMostPriority);
+  request.user = user_of(fields);
+}
+
 void read_generation_fields(RequestFields& fields, GenerationFields& out) {
   Request& request = out.request;
   read_sampling(fields, request.sampling);
   fields.read("max_tokens", request.max_tokens, out.may_be_empty ? 0 : 1, kMaxTokens);
   fields.read("min_tokens", request.min_tokens, 0, kMaxTokens);
   fields.read("ignore_eos", request.ignore_eos);
-  fields.read("priority", request.priority, -kMostPriority, kMostPriority);
-  request.user = user_of(fields);
+  read_turn(fields, request);
   read_stop(fields, request.stop);
   fields.read("n", out.choices, 1, kMaxChoices);
   fields.read("stream", out.stream);

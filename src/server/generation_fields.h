@@ -30,4 +30,7 @@ struct GenerationFields {
 // what we can't do yet are errors, since an answer without it would not be what was asked for.
 void read_generation_fields(RequestFields& fields, GenerationFields& out);
 
+// priority and user, which say whose turn it is: of embeddings too.
+void read_turn(RequestFields& fields, Request& request);
+
 }  // namespace ingle

@@ -45,7 +45,7 @@ class Embeddings:
         return self.ok("/tokenize", {"prompt": text})["tokens"]
 
     def test_the_shape_of_an_answer(self):
-        answer = self.ok(EMBEDDINGS, {"input": ["the rain", "stays"], "user": "u", "model": None})
+        answer = self.ok(EMBEDDINGS, {"input": ["the rain", "stays"], "user": "u", "priority": 3, "model": None})
         self.assertEqual(answer["object"], "list")
         self.assertEqual([(e["object"], e["index"], len(e["embedding"])) for e in answer["data"]],
                          [("embedding", 0, self.WIDTH), ("embedding", 1, self.WIDTH)])
@@ -92,7 +92,8 @@ class Embeddings:
                            ({"input": ["a"] * 2049}, "2048"), ({"input": "a", "encoding_format": "int8"}, "encoding_format"),
                            ({"input": "a", "dimensions": 0}, "dimensions"), ({"input": "a", "dimensions": 5}, str(self.WIDTH)),
                            ({"input": "a", "dimensions": 10 ** 6}, "dimensions"), ({"input": "a", "pooling": "max"}, "pooling"),
-                           ({"input": "a", "normalize": "yes"}, "normalize")):
+                           ({"input": "a", "normalize": "yes"}, "normalize"),
+                           ({"input": "a", "priority": 1001}, "priority")):
             self.assertTrue(self.refused(400, EMBEDDINGS, body, says)["param"], body)
         self.refused(404, EMBEDDINGS, {"input": "a", "model": "nobody"})
         self.refused(400, EMBEDDINGS, "{")
