@@ -44,7 +44,8 @@ struct Pool {
         pages.back().push_back(p);
         for (uint32_t slot = 0; slot < kPageTokens; slot++) {
           k[(page + slot) % layout.head_dim] = normal(rng);
-          table.kv_store(layout, p, slot, k.data(), v.data());
+          table.store_keys(layout, p, slot, {0, layout.kv_heads}, k.data());
+          table.store_values(layout, p, slot, {0, layout.kv_heads}, v.data());
         }
       }
     }
