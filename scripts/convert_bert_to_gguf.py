@@ -20,7 +20,7 @@ import pathlib
 
 import gguf
 
-from convert_hf_to_gguf import FILE_TYPES, TYPES, read_safetensors, write_tensor
+from convert_hf_to_gguf import TYPES, begin_file, read_safetensors, write_file, write_tensor
 
 TENSOR_NAMES = {
     "embeddings.word_embeddings": "token_embd", "embeddings.position_embeddings": "position_embd",
@@ -138,21 +138,14 @@ def convert(directory, out_path, type_name="f32"):
     directory = pathlib.Path(directory)
     config = read_json(directory / "config.json")
     check_config(config)
-    writer = gguf.GGUFWriter(out_path, "bert")
-    writer.add_type(gguf.GGUFType.MODEL)
-    writer.add_name(pathlib.Path(out_path).stem)
-    writer.add_file_type(FILE_TYPES[type_name])
-    writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
+    writer = begin_file(out_path, "bert", type_name)
     write_hyperparameters(writer, config, find_pooling(directory))
     tokens, normalizer = read_vocabulary(directory)
     write_vocabulary(writer, tokens, normalizer, config["vocab_size"])
     for name, array in read_safetensors(directory, leave_out=LEFT_OUT):
         name = gguf_name(name.removeprefix("bert."))
         write_tensor(writer, name, array, "f32" if name in ALWAYS_F32 else type_name)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    write_file(writer)
 
 
 def main():

@@ -291,13 +291,25 @@ def write_tensor(writer, name, array, type_name):
     writer.add_tensor(name, gguf.quants.quantize(array, kind), raw_dtype=kind)
 
 
-def convert(directory, out_path, type_name="f32", vocabulary=None):
-    config = Config(directory)
-    writer = gguf.GGUFWriter(out_path, config.arch)
+def begin_file(out_path, arch, type_name):
+    writer = gguf.GGUFWriter(out_path, arch)
     writer.add_type(gguf.GGUFType.MODEL)
     writer.add_name(pathlib.Path(out_path).stem)
     writer.add_file_type(FILE_TYPES[type_name])
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
+    return writer
+
+
+def write_file(writer):
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def convert(directory, out_path, type_name="f32", vocabulary=None):
+    config = Config(directory)
+    writer = begin_file(out_path, config.arch, type_name)
     write_hyperparameters(writer, config)
     if (vocabulary or ("spm" if config.family in ("gemma3_text", "gemma3", "mistral") else "bpe")) == "spm":
         write_spm_vocabulary(writer, config["vocab_size"])
@@ -310,10 +322,7 @@ def convert(directory, out_path, type_name="f32", vocabulary=None):
             write_tensor(writer, *converted, type_name)
     if config.global_rope["rope_type"] == "llama3":
         write_tensor(writer, "rope_freqs.weight", llama3_rope_divisors(config.global_rope, config.head_dim), "f32")
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    write_file(writer)
 
 
 def main():

@@ -345,7 +345,7 @@ Result<TokenId> EngineLoop::pick_token(Active& active, const OutputRow& row, std
   if (request.ignore_eos || active.generated + ahead < request.min_tokens) context.suppressed = eog_;
   if (active.mask != nullptr) {
     ASSIGN_OR_RETURN(context.allowed, masks_.wait(active.mask));
-    if (!has_others(context.allowed, eog_)) context.suppressed = {};
+    if (!context.suppressed.empty() && !has_others(context.allowed, eog_)) context.suppressed = {};
   }
   return sampler_.pick(logits, request.sampling, context);
 }

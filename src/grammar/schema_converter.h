@@ -86,6 +86,7 @@ class SchemaConverter {
   Result<Expression> number(const SchemaNode& node);
   Result<Expression> multiples(const SchemaNode& node, int64_t of, std::optional<int64_t> low,
                                std::optional<int64_t> high);
+  Result<const jinja::Value*> find_number(const SchemaNode& node, const char* keyword) const;  // null: it isn't there
   Result<std::optional<int64_t>> integer_bound(const SchemaNode& node, bool upper) const;
   Result<std::optional<NumberBound>> number_bound(const SchemaNode& node, bool upper) const;
   Result<Counts> counts(const SchemaNode& node, std::string_view min, std::string_view max) const;

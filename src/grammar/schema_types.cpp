@@ -138,16 +138,20 @@ Result<Expression> SchemaConverter::string(const SchemaNode& node) {
   return text_.rule(GrammarText::sequence({GrammarText::literal("\""), body, GrammarText::literal("\"")}));
 }
 
+Result<const Value*> SchemaConverter::find_number(const SchemaNode& node, const char* keyword) const {
+  const Value* value = node.find(keyword);
+  const bool fits = value == nullptr || value->is(Kind::kInt) || value->is(Kind::kFloat) || value->is(Kind::kBigInt);
+  if (!fits) return invalid(node, keyword, "must be a number");
+  return value;
+}
+
 // The tighter of the inclusive and the exclusive bound, as an inclusive one.
 Result<std::optional<int64_t>> SchemaConverter::integer_bound(const SchemaNode& node, bool upper) const {
   std::optional<int64_t> out;
   for (const bool exclusive : {false, true}) {
     const char* keyword = bound_keyword(upper, exclusive);
-    const Value* value = node.find(keyword);
+    ASSIGN_OR_RETURN(const Value* value, find_number(node, keyword));
     if (value == nullptr) continue;
-    if (!value->is(Kind::kInt) && !value->is(Kind::kFloat) && !value->is(Kind::kBigInt)) {
-      return invalid(node, keyword, "must be a number");
-    }
     const double limit = static_cast<double>(kMaxBound);
     if (value->is(Kind::kBigInt) || !(std::fabs(value->as_double()) <= limit)) {
       return unsupported(node, keyword, "of 10^15 or more is");
@@ -223,11 +227,8 @@ Result<std::optional<NumberBound>> SchemaConverter::number_bound(const SchemaNod
   double tightest = 0;
   for (const bool exclusive : {false, true}) {
     const char* keyword = bound_keyword(upper, exclusive);
-    const Value* value = node.find(keyword);
+    ASSIGN_OR_RETURN(const Value* value, find_number(node, keyword));
     if (value == nullptr) continue;
-    if (!value->is(Kind::kInt) && !value->is(Kind::kFloat) && !value->is(Kind::kBigInt)) {
-      return invalid(node, keyword, "must be a number");
-    }
     const double bound = value->is(Kind::kBigInt) ? std::numeric_limits<double>::infinity() : value->as_double();
     const std::optional<Decimal> decimal =
         std::fabs(bound) <= static_cast<double>(kMaxBound) ? to_decimal(bound) : std::nullopt;

@@ -1,5 +1,5 @@
-// For the tests of writers of answers: a chat request whose answers have calls of f and g as Hermes writes them, and
-// events of an answer.
+// For the tests of writers of answers: how to read answers that have calls of f and g as Hermes writes them, a chat
+// request with such answers, and events of an answer.
 #pragma once
 
 #include <memory>
@@ -9,15 +9,19 @@
 
 namespace ingle {
 
-inline ChatRequest chat_with_tools() {
+inline std::shared_ptr<const AnswerParserOptions> hermes_reading() {
   AnswerParserOptions reading;
   reading.syntax.calls = CallFormat::kHermes;
   reading.syntax.reasoning_open = "<think>";
   reading.syntax.reasoning_close = "</think>";
   reading.tools = {{.name = "f", .text_parameters = {}}, {.name = "g", .text_parameters = {}}};
+  return std::make_shared<AnswerParserOptions>(reading);
+}
+
+inline ChatRequest chat_with_tools() {
   ChatRequest out;
   out.prompt = {1, 2, 3};
-  out.reading = std::make_shared<AnswerParserOptions>(reading);
+  out.reading = hermes_reading();
   return out;
 }
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "server/answer_events_test.h"
+
 namespace ingle {
 namespace {
 
@@ -33,36 +35,20 @@ class Letters final : public ChatAnswerWriter {
   }
 };
 
-std::shared_ptr<const AnswerParserOptions> options() {
-  AnswerParserOptions out;
-  out.syntax.calls = CallFormat::kHermes;
-  out.syntax.reasoning_open = "<think>";
-  out.syntax.reasoning_close = "</think>";
-  out.tools = {{.name = "f", .text_parameters = {}}};
-  return std::make_shared<AnswerParserOptions>(out);
-}
-
-TokenEvent event(const std::string& text, FinishReason finish = FinishReason::kNone) {
-  TokenEvent out;
-  out.text = text;
-  out.finish = finish;
-  return out;
-}
-
 TEST(ChatAnswer, ChoicesAreReadEachByItself) {
-  Letters writer(options());
-  EXPECT_EQ(writer.news(1, event("<think>a")), "1ra|");
-  EXPECT_EQ(writer.news(0, event("<tool_")), "");
-  EXPECT_EQ(writer.news(1, event("</think>b <tool_")), "1cb|");
-  EXPECT_EQ(writer.news(0, event("call>{\"name\":\"f\"}")), "0bf|0a{}|0.|calls");
-  EXPECT_EQ(writer.news(1, event("", FinishReason::kLength)), "1c <tool_|");
-  EXPECT_EQ(writer.news(0, event("</tool_call>", FinishReason::kStop)), "calls");
+  Letters writer(hermes_reading());
+  EXPECT_EQ(writer.news(1, answer_event("<think>a")), "1ra|");
+  EXPECT_EQ(writer.news(0, answer_event("<tool_")), "");
+  EXPECT_EQ(writer.news(1, answer_event("</think>b <tool_")), "1cb|");
+  EXPECT_EQ(writer.news(0, answer_event("call>{\"name\":\"f\"}")), "0bf|0a{}|0.|calls");
+  EXPECT_EQ(writer.news(1, answer_event("", FinishReason::kLength)), "1c <tool_|");
+  EXPECT_EQ(writer.news(0, answer_event("</tool_call>", FinishReason::kStop)), "calls");
 }
 
 TEST(ChatAnswer, WholeAnswers) {
-  Letters writer(options());
-  EXPECT_EQ(writer.whole({event("<think>a</think>b<tool_call>{\"name\":\"f\"}</tool_call>", FinishReason::kStop),
-                          event("<tool_call>{\"name\":\"f\"", FinishReason::kLength)},
+  Letters writer(hermes_reading());
+  EXPECT_EQ(writer.whole({answer_event("<think>a</think>b<tool_call>{\"name\":\"f\"}</tool_call>", FinishReason::kStop),
+                          answer_event("<tool_call>{\"name\":\"f\"", FinishReason::kLength)},
                          {}),
             "ra cb f{}. r c<tool_call>{\"name\":\"f\"... ");
 }

@@ -4,33 +4,22 @@
 
 #include <set>
 
+#include "server/answer_events_test.h"
+
 namespace ingle {
 namespace {
 
 namespace json = boost::json;
-
-std::shared_ptr<const AnswerParserOptions> hermes() {
-  AnswerParserOptions out;
-  out.syntax.calls = CallFormat::kHermes;
-  out.syntax.reasoning_open = "<think>";
-  out.syntax.reasoning_close = "</think>";
-  out.tools = {{.name = "f", .text_parameters = {}}};
-  return std::make_shared<AnswerParserOptions>(out);
-}
-
-TokenEvent event(const std::string& text, FinishReason finish = FinishReason::kNone) {
-  TokenEvent out;
-  out.text = text;
-  out.finish = finish;
-  return out;
-}
 
 class ResponsesWriterTest : public ::testing::Test {
  protected:
   ResponsesWriterTest() { model.id = "m"; }
 
   ResponsesWriter writer(bool kept = true) {
-    return {model, store, {.echoed = "{\"tools\":[]}", .conversation = "[{}]", .store = kept, .owner = 3}, hermes()};
+    return {model,
+            store,
+            {.echoed = "{\"tools\":[]}", .conversation = "[{}]", .store = kept, .owner = 3},
+            hermes_reading()};
   }
 
   // The events of a stream, whose numbers must rise by one.
@@ -68,8 +57,8 @@ constexpr const char* kAnswer =
 TEST_F(ResponsesWriterTest, AStreamOfReasoningTextAndCalls) {
   ResponsesWriter stream = writer();
   std::string said = stream.begin(1);
-  for (const char* c = kAnswer; *c != '\0'; c++) said += stream.news(0, event(std::string(1, *c)));
-  said += stream.news(0, event("", FinishReason::kStop));
+  for (const char* c = kAnswer; *c != '\0'; c++) said += stream.news(0, answer_event(std::string(1, *c)));
+  said += stream.news(0, answer_event("", FinishReason::kStop));
   said += stream.end({});
   const std::vector<json::object> all = events(said);
   EXPECT_EQ(all.front().at("type"), "response.created");
@@ -111,21 +100,21 @@ TEST_F(ResponsesWriterTest, AStreamOfReasoningTextAndCalls) {
 
 TEST_F(ResponsesWriterTest, AWholeResponseHasTheSameItems) {
   ResponsesWriter whole = writer();
-  const json::value response = json::parse(whole.whole({event(kAnswer, FinishReason::kStop)}, {}));
+  const json::value response = json::parse(whole.whole({answer_event(kAnswer, FinishReason::kStop)}, {}));
   EXPECT_EQ(shape(response), "rmcc");
   EXPECT_EQ(response.at("status"), "completed");
   EXPECT_EQ(json::parse(response.at("output").at(2).at("arguments").as_string()), json::parse("{\"a\":1}"));
   ResponsesWriter empty = writer();
-  EXPECT_EQ(shape(json::parse(empty.whole({event("", FinishReason::kStop)}, {}))), "m");
+  EXPECT_EQ(shape(json::parse(empty.whole({answer_event("", FinishReason::kStop)}, {}))), "m");
   ResponsesWriter cut = writer();
-  const json::value shorter = json::parse(cut.whole({event("<think>a</think>b", FinishReason::kLength)}, {}));
+  const json::value shorter = json::parse(cut.whole({answer_event("<think>a</think>b", FinishReason::kLength)}, {}));
   EXPECT_EQ(shape(shorter), "rmi");
   EXPECT_EQ(shorter.at("incomplete_details").at("reason"), "max_output_tokens");
 }
 
 TEST_F(ResponsesWriterTest, WhatIsKeptIsTheConversationWithTheAnswer) {
   ResponsesWriter whole = writer();
-  const std::string body = whole.whole({event(kAnswer, FinishReason::kStop)}, {});
+  const std::string body = whole.whole({answer_event(kAnswer, FinishReason::kStop)}, {});
   const json::value response = json::parse(body);
   const auto kept = store->get(3, std::string(response.at("id").as_string()));
   ASSERT_TRUE(kept);
@@ -137,14 +126,14 @@ TEST_F(ResponsesWriterTest, WhatIsKeptIsTheConversationWithTheAnswer) {
   EXPECT_EQ(messages[1].at("tool_calls").at(0).at("id"), response.at("output").at(2).at("call_id"));
   EXPECT_EQ(kept->conversation.find("why"), std::string::npos);
   ResponsesWriter other = writer(false);
-  const json::value not_kept = json::parse(other.whole({event("x", FinishReason::kStop)}, {}));
+  const json::value not_kept = json::parse(other.whole({answer_event("x", FinishReason::kStop)}, {}));
   EXPECT_FALSE(store->get(3, std::string(not_kept.at("id").as_string())));
 }
 
 TEST_F(ResponsesWriterTest, AFailureEndsTheStream) {
   ResponsesWriter stream = writer();
   std::string said = stream.begin(1);
-  said += stream.news(0, event("so"));
+  said += stream.news(0, answer_event("so"));
   said += stream.failure(shutting_down());
   const std::vector<json::object> all = events(said);
   EXPECT_EQ(all.back().at("type"), "response.failed");

@@ -79,6 +79,20 @@ def chat(content="the rain", **fields):
     return {"messages": [{"role": "user", "content": content}], "max_tokens": 12, "seed": 1, **fields}
 
 
+def post_bytes(path, body, extra=""):
+    """A request as it goes over the wire; `extra`: more header lines."""
+    data = json.dumps(body).encode()
+    return (f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{extra}"
+            f"Content-Length: {len(data)}\r\n\r\n").encode() + data
+
+
+def read_all(connection):
+    out = b""
+    while part := connection.recv(65536):
+        out += part
+    return out
+
+
 def events(raw):
     """The JSON of each event of a stream, which must end as OpenAI's do."""
     lines = [line for line in raw.decode().split("\n\n") if line]
@@ -102,6 +116,19 @@ class ServerTest(unittest.TestCase):
         status, _, answer = self.server.post(path, body, **headers)
         self.assertEqual(status, 200, answer)
         return answer
+
+    def assert_a_slow_reader_holds_up_nobody(self, max_tokens):
+        path, scores = "/v1/chat/completions", {"logprobs": True, "top_logprobs": 20}
+        with self.server.raw() as slow:
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            slow.sendall(post_bytes(path, chat(max_tokens=max_tokens, ignore_eos=True, stream=True, **scores)))
+            for _ in range(5):
+                self.ok(path, chat())
+            said = b""
+            while b"data: [DONE]" not in said:
+                part = slow.recv(65536)
+                self.assertTrue(part)
+                said = said[-100:] + part
 
     def refused(self, status, path, body, says="", **headers):
         got, answer_headers, answer = self.server.post(path, body, **headers)

@@ -9,7 +9,7 @@ import time
 import unittest
 
 from harness import TINY, CliTest
-from server_harness import Server, ServerTest, chat, events
+from server_harness import Server, ServerTest, chat, events, post_bytes, read_all
 
 CHAT, COMPLETIONS = "/v1/chat/completions", "/v1/completions"
 
@@ -227,37 +227,26 @@ class ApiTest(ServerTest):
 class ConnectionTest(ServerTest):
     ARGS = ("--max-sequences", 2, "--max-waiting", 1, "--max-body-mib", 1)
 
-    def post_bytes(self, path, body, extra=""):
-        data = json.dumps(body).encode()
-        return (f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{extra}"
-                f"Content-Length: {len(data)}\r\n\r\n").encode() + data
-
-    def read_all(self, connection):
-        out = b""
-        while part := connection.recv(65536):
-            out += part
-        return out
-
     def test_several_requests_at_once_are_answered_in_order(self):
         last = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-        data = self.post_bytes(CHAT, chat()) + self.post_bytes("/tokenize", {"prompt": "x"}) + last
+        data = post_bytes(CHAT, chat()) + post_bytes("/tokenize", {"prompt": "x"}) + last
         with self.server.raw(data) as connection:
-            answer = self.read_all(connection)
+            answer = read_all(connection)
         self.assertEqual(answer.count(b"HTTP/1.1 200 OK"), 3)
         self.assertLess(answer.index(b"chat.completion"), answer.index(b'"count"'))
         self.assertLess(answer.index(b'"count"'), answer.index(b'"status":"ok"'))
 
     def test_http_1_0_streams_end_with_the_connection(self):
-        data = self.post_bytes(CHAT, chat(stream=True)).replace(b"HTTP/1.1", b"HTTP/1.0", 1)
+        data = post_bytes(CHAT, chat(stream=True)).replace(b"HTTP/1.1", b"HTTP/1.0", 1)
         with self.server.raw(data) as connection:
-            answer = self.read_all(connection)
+            answer = read_all(connection)
         self.assertNotIn(b"chunked", answer)
         self.assertTrue(answer.endswith(b"data: [DONE]\n\n"))
 
     def test_a_client_that_leaves_makes_room(self):
         endless = chat(max_tokens=None, ignore_eos=True, stream=True, n=3)
         for _ in range(10):
-            connection = self.server.raw(self.post_bytes(CHAT, endless))
+            connection = self.server.raw(post_bytes(CHAT, endless))
             self.assertIn(b"200 OK", connection.recv(100))
             connection.close()
             self.all_places_are_free()
@@ -270,7 +259,7 @@ class ConnectionTest(ServerTest):
 
     def test_a_full_queue_is_429(self):
         endless = chat(max_tokens=None, ignore_eos=True, stream=True, n=3)
-        with self.server.raw(self.post_bytes(CHAT, endless)) as connection:
+        with self.server.raw(post_bytes(CHAT, endless)) as connection:
             self.assertIn(b"200 OK", connection.recv(100))
             status, headers, answer = self.server.post(CHAT, chat())
             self.assertEqual((status, answer["error"]["code"]), (429, "queue_full"))
@@ -295,7 +284,7 @@ class ConnectionTest(ServerTest):
                      b"GET /health HTTP/1.1\r\nHost : localhost\r\n\r\n", b"GET /health HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
                      b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: a\0b\r\n\r\n"):
             with self.server.raw(data) as connection:
-                self.assertIn(b" 400 ", self.read_all(connection), data)
+                self.assertIn(b" 400 ", read_all(connection), data)
 
     def test_bodies_that_two_servers_could_read_in_two_ways_are_refused(self):
         body = b'5\r\n{"a":\r\n0\r\n\r\nGET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'
@@ -306,7 +295,7 @@ class ConnectionTest(ServerTest):
                         b"Transfer-Encoding: chunked, identity", b"Transfer-Encoding: gzip, chunked", b"Transfer-Encoding: gzip\r\nContent-Length: 5",
                         b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", b"Transfer-Encoding:\x0bchunked", b"Transfer-Encoding : chunked"):
             with self.server.raw(b"POST /tokenize HTTP/1.1\r\nHost: localhost\r\n" + headers + b"\r\n\r\n" + body) as connection:
-                answer = self.read_all(connection)
+                answer = read_all(connection)
             self.assertTrue(answer.startswith(b"HTTP/1.1 400 "), (headers, answer))
             self.assertEqual(answer.count(b"HTTP/1.1"), 1, (headers, answer))
 
@@ -317,10 +306,10 @@ class ConnectionTest(ServerTest):
                            (b"ffffffffffffffff\r\n", b" 413 "), (b"7fffffff\r\n", b" 413 "),
                            (b"1;" + b"x" * 200000 + b"\r\n", b" 4"), (b"0\r\n" + b"X: y\r\n" * 20000 + b"\r\n", b" 4")):
             with self.server.raw(head + body) as connection:
-                self.assertIn(says, self.read_all(connection)[:40], body[:100])
+                self.assertIn(says, read_all(connection)[:40], body[:100])
 
     def test_a_client_that_goes_amid_its_request_harms_nobody(self):
-        data = self.post_bytes(CHAT, chat())
+        data = post_bytes(CHAT, chat())
         for end in range(0, len(data), 7):
             self.server.raw(data[:end]).close()
         self.ok(CHAT, chat())
@@ -338,24 +327,15 @@ class ConnectionTest(ServerTest):
             connection.close()
 
     def test_a_slow_reader_holds_up_nobody(self):
-        with self.server.raw() as slow:
-            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            slow.sendall(self.post_bytes(CHAT, chat(max_tokens=300, ignore_eos=True, stream=True, logprobs=True, top_logprobs=20)))
-            for _ in range(5):
-                self.ok(CHAT, chat())
-            said = b""
-            while b"data: [DONE]" not in said:
-                part = slow.recv(65536)
-                self.assertTrue(part)
-                said = said[-100:] + part
+        self.assert_a_slow_reader_holds_up_nobody(max_tokens=300)
 
     def test_expect_100_continue(self):
-        data = self.post_bytes("/tokenize", {"prompt": "x"}, "Expect: 100-continue\r\nConnection: close\r\n")
+        data = post_bytes("/tokenize", {"prompt": "x"}, "Expect: 100-continue\r\nConnection: close\r\n")
         head, body = data.split(b"\r\n\r\n")
         with self.server.raw(head + b"\r\n\r\n") as connection:
             self.assertEqual(connection.recv(100), b"HTTP/1.1 100 Continue\r\n\r\n")
             connection.sendall(body)
-            self.assertIn(b'"count"', self.read_all(connection))
+            self.assertIn(b'"count"', read_all(connection))
 
 
 class KeyTest(ServerTest):

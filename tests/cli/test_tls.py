@@ -13,7 +13,7 @@ import time
 import unittest
 
 from harness import TIMEOUT_S, TINY, CliTest
-from server_harness import Server, ServerTest, chat, events
+from server_harness import Server, ServerTest, chat, events, post_bytes, read_all
 
 CHAT = "/v1/chat/completions"
 
@@ -45,16 +45,6 @@ class TlsTest(ServerTest):
         super().tearDownClass()
         shutil.rmtree(cls.folder)
 
-    def post_bytes(self, body, extra=b""):
-        data = json.dumps(body).encode()
-        return b"POST %s HTTP/1.1\r\nHost: localhost\r\n%sContent-Length: %d\r\n\r\n" % (CHAT.encode(), extra, len(data)) + data
-
-    def read_all(self, connection):
-        out = b""
-        while part := connection.recv(65536):
-            out += part
-        return out
-
     def test_answers_are_those_without_tls(self):
         plain = Server()
         self.addCleanup(plain.stop)
@@ -74,17 +64,17 @@ class TlsTest(ServerTest):
                 response = connection.getresponse()
                 self.assertEqual(response.status, 200)
                 response.read()
-        with self.server.raw(self.post_bytes(chat()) * 3 + self.post_bytes(chat(), b"Connection: close\r\n")) as connection:
+        with self.server.raw(post_bytes(CHAT, chat()) * 3 + post_bytes(CHAT, chat(), "Connection: close\r\n")) as connection:
             # Reading to the end raises an error unless the server says that nothing follows.
-            self.assertEqual(self.read_all(connection).count(b"HTTP/1.1 200 OK"), 4)
+            self.assertEqual(read_all(connection).count(b"HTTP/1.1 200 OK"), 4)
 
     def test_a_request_that_comes_during_an_answer_is_answered_next(self):
-        with self.server.raw(self.post_bytes(chat(stream=True, max_tokens=200, ignore_eos=True))) as connection:
+        with self.server.raw(post_bytes(CHAT, chat(stream=True, max_tokens=200, ignore_eos=True))) as connection:
             self.assertIn(b" 200 ", connection.recv(100))
-            connection.sendall(self.post_bytes(chat())[:50])
+            connection.sendall(post_bytes(CHAT, chat())[:50])
             time.sleep(0.05)
-            connection.sendall(self.post_bytes(chat())[50:] + b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-            answer = self.read_all(connection)
+            connection.sendall(post_bytes(CHAT, chat())[50:] + b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            answer = read_all(connection)
         self.assertIn(b"data: [DONE]", answer)
         self.assertIn(b"chat.completion\"", answer)
         self.assertTrue(answer.endswith(b'{"status":"ok"}\n'))
@@ -92,7 +82,7 @@ class TlsTest(ServerTest):
     def test_a_client_that_leaves_makes_room(self):
         endless = chat(max_tokens=None, ignore_eos=True, stream=True, n=3)
         for polite in (True, False) * 3:
-            connection = self.server.raw(self.post_bytes(endless))
+            connection = self.server.raw(post_bytes(CHAT, endless))
             self.assertIn(b"200 OK", connection.recv(100))
             if polite:
                 with contextlib.suppress(ssl.SSLError, OSError):
@@ -118,7 +108,7 @@ class TlsTest(ServerTest):
         with socket.create_connection(("127.0.0.1", self.server.port), timeout=TIMEOUT_S) as connection:
             connection.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
             with contextlib.suppress(ConnectionError):
-                self.assertNotIn(b"HTTP/1.1 200", self.read_all(connection))
+                self.assertNotIn(b"HTTP/1.1 200", read_all(connection))
         for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
             context = client_context(self.cert)
             context.minimum_version = context.maximum_version = version
@@ -139,16 +129,7 @@ class TlsTest(ServerTest):
         self.ok(CHAT, chat())
 
     def test_a_slow_reader_holds_up_nobody(self):
-        with self.server.raw() as slow:
-            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            slow.sendall(self.post_bytes(chat(max_tokens=60, ignore_eos=True, stream=True, logprobs=True, top_logprobs=20)))
-            for _ in range(5):
-                self.ok(CHAT, chat())
-            said = b""
-            while b"data: [DONE]" not in said:
-                part = slow.recv(65536)
-                self.assertTrue(part)
-                said = said[-100:] + part
+        self.assert_a_slow_reader_holds_up_nobody(max_tokens=60)
 
 
 class TlsStartAndEndTest(CliTest):
