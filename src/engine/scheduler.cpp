@@ -9,6 +9,9 @@
 namespace ingle {
 namespace {
 
+// Prompt tokens in a step beyond which more of them cost no less each: reading the weights hides behind them.
+constexpr uint32_t kWorthwhile = 64;
+
 bool earlier(const Sequence* a, const Sequence* b) { return a->arrival < b->arrival; }
 
 void insert_by_arrival(std::vector<Sequence*>& list, Sequence* sequence) {
@@ -167,8 +170,11 @@ void Scheduler::grow_running() {
   }
 }
 
-// tokens[i] of running_[i] in this step: whole slices, as the turns are.
+// tokens[i] of running_[i] in this step: whole slices, as the turns are. Where no answer waits for the step, it ends
+// with the first prompt that it completes, so that this one's answer begins at once: the others go on beside it.
 void Scheduler::plan_prefill(uint32_t budget, std::vector<uint32_t>& tokens) {
+  const bool answers_wait = step_.decoding > 0 || options_.whole_prompts;
+  uint32_t used = 0;
   std::vector<Sequence*> prompts;
   std::copy_if(running_.begin(), running_.end(), std::back_inserter(prompts),
                [](const Sequence* sequence) { return sequence->pending() > 1; });
@@ -182,10 +188,13 @@ void Scheduler::plan_prefill(uint32_t budget, std::vector<uint32_t>& tokens) {
     prompts.erase(first);
     const uint32_t computed = sequence->computed;
     const uint32_t slice = kv_.stretch(sequence->tables, computed + std::min(sequence->pending(), budget)) - computed;
+    const bool completed = slice == sequence->pending();
     tokens[std::lower_bound(running_.begin(), running_.end(), sequence, earlier) - running_.begin()] = slice;
     budget -= slice;
+    used += slice;
     sequence->last_turn = sequence->account->last_turn = shares_.next_turn();
     most_urgent = std::min(most_urgent, sequence->priority);
+    if (completed && !answers_wait && used >= kWorthwhile) break;
   }
   const bool had_none = !prompts.empty() && prompts.front() == earliest;
   if (had_none && most_urgent < earliest->priority) earliest->passed_over++;

@@ -229,6 +229,17 @@ TEST(Scheduler, PromptsTakeTurns) {
   EXPECT_EQ(world.active[1].sequence->computed, 54u);
 }
 
+TEST(Scheduler, AFirstAnswerWaitsForNoOtherPrompt) {
+  World world({.pages = 64, .prefill_chunk = 512, .max_sequences = 8, .prefix_cache = false});
+  const auto computed = [&](size_t i) { return world.active[i].sequence->computed; };
+  for (TokenId i = 0; i < 4; i++) world.submit(Tokens(i < 2 ? 40 : 70, i), 100);
+  ASSERT_TRUE(world.step());
+  EXPECT_EQ(computed(0) + computed(1), 80u) << "short ones go together";
+  EXPECT_EQ(computed(2) + computed(3), 0u);
+  ASSERT_TRUE(world.step());
+  EXPECT_EQ(computed(2) + computed(3), 140u) << "beside answers there is room for all";
+}
+
 TEST(Scheduler, AWholePromptInTheCacheStillComputesItsLastToken) {
   World world({.pages = 16, .prefill_chunk = 512, .max_sequences = 2});
   world.submit(Tokens(64, 1), 70);
