@@ -158,9 +158,9 @@ def compare_workload(args, model, users):
     return speed
 
 
-def run_until(process, text):
-    """Reads the process's stderr up to a line with the text; False if the process ends first."""
-    return any(text in line for line in process.stderr)
+def run_until(process, pattern):
+    """Reads the process's stderr up to a line that has the pattern; False if the process ends first."""
+    return any(re.search(pattern, line) for line in process.stderr)
 
 
 def compare_at_depth(args, model, depth):
@@ -171,19 +171,26 @@ def compare_at_depth(args, model, depth):
     if not run_until(ours, "ready"):
         raise SystemExit(f"ingle bench at {depth} ended with {ours.wait()}")
     peer = subprocess.Popen(peer_command(args, model, args.rounds, "-d", str(depth), "-fa", "on", "--progress"), **pipes)
-    run_until(peer, "depth run")  # the first, which fills the context; then the first measurement
+    stopped_ns = []
     for _ in range(2 * args.rounds):
-        if run_until(peer, "depth run"):  # about to go back to that context, which isn't timed
-            peer.send_signal(signal.SIGSTOP)
+        run_until(peer, r"(prompt|generation) run \d")  # its clock runs from here on: what it was stopped is taken off again
+        peer.send_signal(signal.SIGSTOP)
+        start = time.monotonic_ns()
         ours.stdin.write("\n")
         ours.stdin.flush()
         run_until(ours, "ready")
+        stopped_ns.append(time.monotonic_ns() - start)
         peer.send_signal(signal.SIGCONT)
     entry, entries = json.loads(ours.stdout.read())[0], json.loads(peer.stdout.read())
     if ours.wait() != 0 or peer.wait() != 0:
         raise SystemExit(f"at {depth}: ingle bench ended with {ours.returncode}, llama-bench with {peer.returncode}")
-    samples = {"prefill" if e["n_prompt"] > 0 else "decode": e["samples_ts"] for e in entries}
-    return {f"{figure} at {depth}": medians(entry[f"{figure}_runs_tok_s"], samples[figure]) for figure in samples}
+    speed = {}
+    for i, (figure, peers) in enumerate(zip(("prefill", "decode"), entries)):
+        tokens, stops = peers["n_prompt"] + peers["n_gen"], stopped_ns[i * args.rounds:]
+        samples = [tokens * 1e9 / (took - stop) for took, stop in zip(peers["samples_ns"], stops)]
+        speed[f"{figure} at {depth}"] = medians(entry[f"{figure}_runs_tok_s"], samples)
+    print(f"{os.path.basename(model)} at {depth}: {speed}", file=sys.stderr)
+    return speed
 
 
 def compare_speed(args, model):
