@@ -54,7 +54,9 @@ json::value text_or_null(const std::string& text) {
 json::object openai_body(const ApiError& error) {
   json::object inner;
   inner["message"] = replace_each_invalid_byte(error.message);
-  inner["type"] = type_of(error.status);
+  // OpenAI's code tells keys and models that are not known from other faults.
+  const bool is_request = error.status == 401 || error.status == 404;
+  inner["type"] = is_request ? "invalid_request_error" : type_of(error.status);
   inner["param"] = text_or_null(error.param);
   inner["code"] = text_or_null(error.code);
   json::object body;
@@ -75,6 +77,13 @@ json::object anthropic_body(const ApiError& error, const std::string& request_id
   return body;
 }
 
+size_t place_of(std::string_view name, std::string_view field) {
+  if (name.starts_with('.')) return field.find(name);
+  if (!field.starts_with(name)) return std::string_view::npos;
+  const std::string_view rest = field.substr(name.size());
+  return rest.empty() || rest[0] == '.' || rest[0] == '[' ? 0 : std::string_view::npos;
+}
+
 }  // namespace
 
 ApiError invalid_field(std::string param, std::string message) {
@@ -89,6 +98,18 @@ ApiError shutting_down() {
   return {.status = 503, .message = "the server is shutting down", .param = {}, .code = "shutting_down"};
 }
 
+ApiError with_names(ApiError error, std::span<const FieldName> names) {
+  for (const FieldName& name : names) {
+    const size_t at = place_of(name.from, error.param);
+    if (at == std::string::npos) continue;
+    const std::string before = error.param;
+    error.param.replace(at, name.from.size(), name.to);
+    if (error.message.starts_with(before)) error.message.replace(0, before.size(), error.param);
+    break;
+  }
+  return error;
+}
+
 ErrorForm error_form(const HttpRequest& request) {
   constexpr std::string_view kMessages = "/v1/messages";
   const std::string_view path = request.path;
@@ -96,6 +117,8 @@ ErrorForm error_form(const HttpRequest& request) {
   if (path == kMessages || (path.starts_with(kMessages) && path[kMessages.size()] == '/')) {
     form.shape = ErrorShape::kAnthropic;
   }
+  // Its clients ask at paths of OpenAI's too: /v1/models.
+  if (!request.header("anthropic-version").empty()) form.shape = ErrorShape::kAnthropic;
   if (path.starts_with("/api/")) form.shape = ErrorShape::kOllama;
   return form;
 }

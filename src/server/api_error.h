@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 #include "server/http.h"
@@ -23,6 +25,14 @@ ApiError invalid_field(std::string param, std::string message);
 // The status follows from the error's code; kResourceExhausted is a full queue.
 ApiError api_error(const Error& error);
 ApiError shutting_down();
+
+// What one API calls `from` and another `to`: a field with all that is in it, or, where `from` begins with a dot, any
+// place in the field's path.
+struct FieldName {
+  std::string_view from, to;
+};
+// The error said with the first of the names that fits its field, in the message's beginning too.
+ApiError with_names(ApiError error, std::span<const FieldName> names);
 
 // The APIs have a shape of errors each:
 //   OpenAI     {"error":{"message","type","param","code"}}; the type follows from the status

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <boost/json.hpp>
 #include <string>
 
 namespace ingle {
@@ -105,6 +106,40 @@ TEST_F(ApiTest, ErrorsHaveTheShapeOfTheApiThatThePathBelongsTo) {
   EXPECT_NE(refused.body.find("\"request_id\":\"req_1\""), std::string::npos);
   const HttpResponse large = api.malformed(request("POST", "/api/nothing"), 413, "too large");
   EXPECT_EQ(large.body, "{\"error\":\"too large\"}\n");
+}
+
+TEST_F(ApiTest, OpenAisErrorsAreTypedAsItsOwn) {
+  const auto type = [](const HttpResponse& response) {
+    return std::string(boost::json::parse(response.body).at("error").at("type").as_string());
+  };
+  EXPECT_EQ(type(ask("GET", "/v1/models/x")), "invalid_request_error");
+  EXPECT_EQ(type(ask("GET", "/v1/nothing")), "invalid_request_error");
+  const Api guarded({.keys = {{"one"}}}, models);
+  HttpRequest given = request("GET", "/v1/models");
+  EXPECT_EQ(type(guarded.refuse(given).value()), "invalid_request_error");
+  api.drain();
+  EXPECT_EQ(type(ask("POST", "/v1/completions")), "server_error");
+}
+
+TEST_F(ApiTest, AnthropicsClientsGetItsErrorsEverywhere) {
+  const HttpResponse response = ask("GET", "/v1/models/x", {{"anthropic-version", "2023-06-01"}});
+  EXPECT_EQ(response.status, 404u);
+  EXPECT_EQ(response.body.find(R"({"type":"error","error":{"type":"not_found_error")"), 0u) << response.body;
+}
+
+TEST_F(ApiTest, FieldsHaveTheNamesOfTheApi) {
+  const FieldName names[] = {{"a.b", "x"}, {"a", "y"}, {".in.", "."}};
+  const auto said = [&](const std::string& param, const std::string& rest) {
+    const ApiError error = with_names(invalid_field(param, param + rest), names);
+    return error.param + "|" + error.message;
+  };
+  EXPECT_EQ(said("a", " is wrong"), "y|y is wrong");
+  EXPECT_EQ(said("a.b.c", ": a.b.c"), "x.c|x.c: a.b.c");
+  EXPECT_EQ(said("a[1]", " is wrong"), "y[1]|y[1] is wrong");
+  EXPECT_EQ(said("ab", " is wrong"), "ab|ab is wrong");
+  EXPECT_EQ(said("t[0].in.name", " is wrong"), "t[0].name|t[0].name is wrong");
+  EXPECT_EQ(said("", "all is wrong"), "|all is wrong");
+  EXPECT_EQ(with_names(invalid_field("a", "something else"), names).message, "something else");
 }
 
 TEST_F(ApiTest, BodiesAreJson) {

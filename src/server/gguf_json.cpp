@@ -27,10 +27,10 @@ json::value scalar_json(const T& value) {
   }
 }
 
-json::value array_json(const GgufArray& array, const std::string& type) {
+json::value array_json(const GgufArray& array, const std::string& type, size_t max_items) {
   return std::visit(
       [&](const auto& items) -> json::value {
-        if (items.size() > kMaxGgufArrayItems) return json::object{{"type", type}, {"length", items.size()}};
+        if (items.size() > max_items) return json::object{{"type", type}, {"length", items.size()}};
         json::array out;
         for (const auto& item : items) {
           using Item = typename std::decay_t<decltype(items)>::value_type;
@@ -43,11 +43,11 @@ json::value array_json(const GgufArray& array, const std::string& type) {
 
 }  // namespace
 
-json::value gguf_value_json(const GgufValue& value) {
+json::value gguf_value_json(const GgufValue& value, size_t max_items) {
   return std::visit(
       [&](const auto& v) -> json::value {
         if constexpr (std::is_same_v<std::decay_t<decltype(v)>, GgufArray>) {
-          return array_json(v, gguf_type_name(value));
+          return array_json(v, gguf_type_name(value), max_items);
         } else {
           return scalar_json(v);
         }

@@ -80,7 +80,7 @@ std::unique_ptr<Answer> json_text_answer(std::string body) {
 }  // namespace
 
 Reply ollama_embed(ApiCall& call) {
-  check_keep_alive(call.fields);
+  read_keep_alive(call.fields);
   check_dimensions(call.fields, call.model->engine->info().embedding_length);
   std::vector<std::vector<TokenId>> inputs = read_inputs(call, read_texts(call.fields));
   if (call.fields.error()) return *call.fields.error();
@@ -97,7 +97,7 @@ Reply ollama_embed(ApiCall& call) {
 }
 
 Reply ollama_embeddings(ApiCall& call) {
-  check_keep_alive(call.fields);
+  read_keep_alive(call.fields);
   std::string prompt;
   call.fields.read("prompt", prompt);
   if (call.fields.error()) return *call.fields.error();

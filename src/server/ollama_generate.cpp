@@ -84,32 +84,35 @@ std::variant<ChatRequest, ApiError> read_by_template(ApiCall& call, const jinja:
 }
 
 Reply start(ApiCall& call, const std::variant<ChatRequest, ApiError>& read, OllamaAnswer answer) {
-  if (const ApiError* refused = std::get_if<ApiError>(&read)) return *refused;
+  if (const ApiError* refused = std::get_if<ApiError>(&read)) return with_names(*refused, kOllamaNames);
   const ChatRequest& asked = std::get<ChatRequest>(read);
-  return start_answer(call, asked.generation, {asked.prompt}, ollama_writer(call.model, std::move(answer), asked));
+  auto writer = ollama_writer(call.model, std::move(answer), asked);
+  return with_names(start_answer(call, asked.generation, {asked.prompt}, std::move(writer)), kOllamaNames);
 }
 
-// As clients ask for a model to be loaded, or to be given up: it is loaded already, and stays.
-Reply loaded(const OllamaAnswer& answer) { return json_answer(ollama_end(answer, "load")); }
+// As clients ask for a model to be loaded, or give it up: it is loaded already, and stays.
+Reply loaded(const OllamaAnswer& answer, bool is_kept) {
+  return json_answer(ollama_end(answer, is_kept ? "load" : "unload"));
+}
 
 }  // namespace
 
 Reply ollama_chat(ApiCall& call) {
-  check_keep_alive(call.fields);
+  const bool is_kept = read_keep_alive(call.fields);
   check_think(call.fields, *call.model);
   std::optional<ApiError> error;
   const jinja::Value body = openai_body_of_chat(call.fields, error);
   if (error) return *error;
   OllamaAnswer answer{.model = asked_model_name(call), .is_chat = true};
   const jinja::Value* messages = body.dict_object().find("messages");
-  if (messages == nullptr || messages->items().empty()) return loaded(answer);
+  if (messages == nullptr || messages->items().empty()) return loaded(answer, is_kept);
   RequestFields fields(body);
   return start(call, read_chat_request(fields, *call.model, true), std::move(answer));
 }
 
 Reply ollama_generate(ApiCall& call) {
   RequestFields& fields = call.fields;
-  check_keep_alive(fields);
+  const bool is_kept = read_keep_alive(fields);
   std::string prompt, suffix, system;
   bool raw = false;
   fields.read("prompt", prompt);
@@ -123,7 +126,7 @@ Reply ollama_generate(ApiCall& call) {
   const jinja::Value body = openai_body_of_prompt(fields, system, prompt, error);
   if (error) return *error;
   OllamaAnswer answer{.model = asked_model_name(call), .tells_context = !plain};
-  if (prompt.empty() && suffix.empty()) return loaded(answer);
+  if (prompt.empty() && suffix.empty()) return loaded(answer, is_kept);
   return start(call, plain ? read_plain(call, body, prompt, suffix) : read_by_template(call, body), std::move(answer));
 }
 

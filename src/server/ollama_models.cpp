@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -84,11 +85,13 @@ std::string parameters_text(const SamplingParams& sampling) {
                      sampling.repeat_penalty, sampling.repeat_last_n);
 }
 
-json::object metadata(const GgufFile& file, uint64_t parameters) {
+// `verbose`: with the vocabulary.
+json::object metadata(const GgufFile& file, uint64_t parameters, bool verbose) {
   json::object out;
   for (const GgufEntry& entry : file.metadata()) {
     if (entry.key == kTemplateKey) continue;
-    json::value value = gguf_value_json(entry.value);
+    const size_t most = verbose ? std::numeric_limits<size_t>::max() : kMaxGgufArrayItems;
+    json::value value = gguf_value_json(entry.value, most);
     // A vocabulary, of which Ollama too tells no more.
     if (value.is_object()) value = nullptr;
     out[replace_each_invalid_byte(entry.key)] = std::move(value);
@@ -108,7 +111,7 @@ json::array capabilities(const GgufFile& file, const ModelInfo& info) {
   return out;
 }
 
-Result<json::object> show(const std::filesystem::path& path, const std::string& name) {
+Result<json::object> show(const std::filesystem::path& path, const std::string& name, bool verbose) {
   ASSIGN_OR_RETURN(const GgufFile file, GgufFile::open(path));
   ASSIGN_OR_RETURN(const ModelInfo info, model_info(file));
   const std::string parameters = parameters_text(info.default_sampling);
@@ -125,15 +128,15 @@ Result<json::object> show(const std::filesystem::path& path, const std::string& 
   out["parameters"] = parameters;
   out["template"] = replace_each_invalid_byte(info.chat_template);
   out["details"] = details(info.architecture, info.quantization, info.parameters);
-  out["model_info"] = metadata(file, info.parameters);
+  out["model_info"] = metadata(file, info.parameters, verbose);
   out["capabilities"] = capabilities(file, info);
   return out;
 }
 
 // A loaded model, or else one of the library.
-Result<json::object> show(ServedModels& models, const std::string& name) {
+Result<json::object> show(ServedModels& models, const std::string& name, bool verbose) {
   if (const std::shared_ptr<ServedModel> model = models.find(name); model != nullptr) {
-    ASSIGN_OR_RETURN(json::object out, show(model->file, full_model_name(model->id)));
+    ASSIGN_OR_RETURN(json::object out, show(model->file, full_model_name(model->id), verbose));
     out["modified_at"] = rfc3339(model->created);
     return out;
   }
@@ -141,7 +144,7 @@ Result<json::object> show(ServedModels& models, const std::string& name) {
   if (library == nullptr) return Error{ErrorCode::kNotFound, "there is no model \"" + name + "\" here", ""};
   ASSIGN_OR_RETURN(const LibraryModel model, library->find(name));
   ASSIGN_OR_RETURN(const std::filesystem::path path, library->file(name));
-  ASSIGN_OR_RETURN(json::object out, show(path, model.name));
+  ASSIGN_OR_RETURN(json::object out, show(path, model.name, verbose));
   out["modified_at"] = rfc3339(model.modified_s);
   return out;
 }
@@ -172,8 +175,10 @@ Reply ollama_tags(ApiCall& call) {
 
 Reply ollama_show(ApiCall& call) {
   const std::string name = read_name(call.fields);
+  bool verbose = false;
+  call.fields.read("verbose", verbose);
   if (call.fields.error()) return *call.fields.error();
-  Result<json::object> shown = show(call.models, name);
+  Result<json::object> shown = show(call.models, name, verbose);
   if (!shown.ok()) return api_error(shown.error());
   return json_answer(*shown);
 }

@@ -133,6 +133,36 @@ Entries translate_common(RequestFields& fields, std::optional<ApiError>& error) 
   return out;
 }
 
+size_t skip_digits(std::string_view text, size_t at) {
+  while (at < text.size() && text[at] >= '0' && text[at] <= '9') at++;
+  return at;
+}
+
+// As Go writes durations: "5m", "1h30m", "-1.5s"; also a number of seconds by itself.
+bool is_duration(std::string_view text) {
+  if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
+  bool first = true;
+  do {
+    size_t at = skip_digits(text, 0), digits = at;
+    if (at < text.size() && text[at] == '.') {
+      const size_t end = skip_digits(text, at + 1);
+      digits += end - at - 1;
+      at = end;
+    }
+    if (digits == 0) return false;
+    text.remove_prefix(at);
+    if (text.empty()) return first;
+    size_t unit = 0;
+    for (const std::string_view name : {"ns", "us", "\u00b5s", "\u03bcs", "ms", "s", "m", "h"}) {
+      if (unit == 0 && text.starts_with(name)) unit = name.size();
+    }
+    if (unit == 0) return false;
+    text.remove_prefix(unit);
+    first = false;
+  } while (!text.empty());
+  return true;
+}
+
 void add_message(Items& messages, std::string_view role, const std::string& content) {
   Entries message;
   set(message, "role", text_value(role));
@@ -167,10 +197,15 @@ std::string asked_model_name(const ApiCall& call) {
   return name != nullptr && name->is_string() ? name->text() : call.model->id;
 }
 
-void check_keep_alive(RequestFields& fields) {
+bool read_keep_alive(RequestFields& fields) {
   const jinja::Value* given = fields.find("keep_alive");
-  if (given == nullptr || given->is_string() || given->is(jinja::Kind::kInt) || given->is(jinja::Kind::kFloat)) return;
+  if (given == nullptr) return true;
+  if (given->is(jinja::Kind::kInt) || given->is(jinja::Kind::kFloat)) return given->as_double() != 0;
+  if (given->is_string() && is_duration(given->text())) {
+    return given->text().find_first_of("123456789") != std::string::npos;
+  }
   fields.refuse("keep_alive", "must be a duration, such as \"5m\" or a number of seconds");
+  return true;
 }
 
 }  // namespace ingle

@@ -18,7 +18,24 @@ jinja::Value openai_body_of_prompt(RequestFields& fields, const std::string& sys
 // The model's name as the request has it.
 std::string asked_model_name(const ApiCall& call);
 
-// keep_alive is a duration, which changes nothing while models stay loaded.
-void check_keep_alive(RequestFields& fields);
+// keep_alive is a duration, which changes nothing while models stay loaded. False if it is 0: the client gives the
+// model up.
+bool read_keep_alive(RequestFields& fields);
+
+// What errors in OpenAI's request call a field otherwise than Ollama does.
+inline constexpr FieldName kOllamaNames[] = {{"max_tokens", "options.num_predict"},
+                                             {"temperature", "options.temperature"},
+                                             {"top_k", "options.top_k"},
+                                             {"top_p", "options.top_p"},
+                                             {"min_p", "options.min_p"},
+                                             {"typical_p", "options.typical_p"},
+                                             {"repeat_penalty", "options.repeat_penalty"},
+                                             {"repeat_last_n", "options.repeat_last_n"},
+                                             {"presence_penalty", "options.presence_penalty"},
+                                             {"frequency_penalty", "options.frequency_penalty"},
+                                             {"stop", "options.stop"},
+                                             {"seed", "options.seed"},
+                                             {"response_format.json_schema.schema", "format"},
+                                             {"response_format", "format"}};
 
 }  // namespace ingle

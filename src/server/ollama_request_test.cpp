@@ -54,6 +54,28 @@ TEST(OllamaRequest, Messages) {
       R"("content": ""}]})");
 }
 
+TEST(OllamaRequest, KeepAliveIsADuration) {
+  bool is_kept = false;
+  const auto is_taken = [&](const std::string& value) {
+    jinja::Value body;
+    EXPECT_FALSE(parse_object("{\"keep_alive\":" + value + "}", body)) << value;
+    RequestFields fields(body);
+    is_kept = read_keep_alive(fields);
+    return !fields.error();
+  };
+  for (const char* good : {"null", "0", "-1", "300", "1.5", R"("5m")", R"("1h30m")", R"("-1s")", R"("+1.5h")", R"("0")",
+                           R"("-1")", R"("100ms")", R"("1\u00b5s")", R"(".5s")", R"("2.m")"}) {
+    EXPECT_TRUE(is_taken(good)) << good;
+    EXPECT_EQ(is_kept, std::string(good) != "0" && std::string(good) != "\"0\"") << good;
+  }
+  EXPECT_TRUE(is_taken(R"("0h0.0s")"));
+  EXPECT_FALSE(is_kept);
+  for (const char* bad : {"true", "[]", "{}", R"("")", R"("m")", R"("-")", R"("soon")", R"("5 m")", R"("5x")",
+                          R"("1m2")", R"(".s")", R"("5mm")", R"("1h-5m")", R"("1..5s")"}) {
+    EXPECT_FALSE(is_taken(bad)) << bad;
+  }
+}
+
 TEST(OllamaRequest, NamesWhatIsWrong) {
   for (const auto& [body, field] : std::initializer_list<std::pair<const char*, const char*>>{
            {R"({"options":[]})", "options"},

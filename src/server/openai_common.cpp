@@ -102,6 +102,11 @@ std::string sse(const json::object& event) { return "data: " + json::serialize(e
 
 std::string sse_failure(const ApiError& error) { return "data: " + error_body(error, {}) + "\n\n" + kSseDone; }
 
+Reply with_names(Reply reply, std::span<const FieldName> names) {
+  if (const ApiError* error = std::get_if<ApiError>(&reply)) return with_names(*error, names);
+  return reply;
+}
+
 Reply start_answer(const ApiCall& call, const GenerationFields& fields,
                    const std::vector<std::vector<TokenId>>& prompts, std::unique_ptr<AnswerWriter> writer) {
   Request asked = fields.request;

@@ -3,6 +3,7 @@
 
 #include <boost/json.hpp>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "server/api_call.h"
@@ -40,6 +41,9 @@ size_t said_tokens(const Tokenizer& tokenizer, const TokenEvent& event);
 std::string sse(const boost::json::object& event);  // data: {...}
 inline constexpr const char* kSseDone = "data: [DONE]\n\n";
 std::string sse_failure(const ApiError& error);
+
+// The answer, or its error with the names of another API (api_error.h).
+Reply with_names(Reply reply, std::span<const FieldName> names);
 
 // Starts the generation that the call's model is asked for and gives its answer.
 Reply start_answer(const ApiCall& call, const GenerationFields& fields,

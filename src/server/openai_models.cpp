@@ -20,6 +20,7 @@ std::unique_ptr<Answer> reply(const json::object& body) {
 
 // As OpenAI has it, and what Anthropic's clients look for at the same path.
 json::object model_object(const ServedModel& model) {
+  const uint32_t context = model.engine->info().context;
   json::object out;
   out["id"] = model.id;
   out["object"] = "model";
@@ -28,7 +29,10 @@ json::object model_object(const ServedModel& model) {
   out["created_at"] = rfc3339(model.created);
   out["created"] = model.created;
   out["owned_by"] = "ingle";
-  out["max_model_len"] = model.engine->info().context;
+  out["max_model_len"] = context;
+  out["lifecycle"] = "active";
+  out["max_input_tokens"] = context;
+  out["max_tokens"] = context;
   return out;
 }
 

@@ -113,9 +113,10 @@ class AnswerTest(OllamaTest):
         for name in ("tiny-llama", "tiny-llama:latest"):
             self.assertEqual(self.ok(CHAT, chat(model=name))["model"], name)
         self.refused(404, CHAT, chat(model="tiny-llama:7b"), "tiny-llama:7b")
-        for body in ({"model": "tiny-llama"}, {"model": "tiny-llama", "prompt": "", "keep_alive": 0}, {"name": "tiny-llama", "keep_alive": "5m"}):
+        for body, reason in (({"model": "tiny-llama"}, "load"), ({"model": "tiny-llama", "prompt": "", "keep_alive": 0}, "unload"),
+                             ({"name": "tiny-llama", "keep_alive": "5m"}, "load"), ({"model": "tiny-llama", "keep_alive": "0s"}, "unload")):
             answer = self.ok(GENERATE, body)
-            self.assertEqual((answer["response"], answer["done"], answer["done_reason"]), ("", True, "load"))
+            self.assertEqual((answer["response"], answer["done"], answer["done_reason"]), ("", True, reason))
         self.assertEqual(self.ok(CHAT, {"model": "tiny-llama", "messages": []})["done_reason"], "load")
 
     def test_messages(self):
@@ -129,9 +130,9 @@ class AnswerTest(OllamaTest):
     def test_bad_requests(self):
         for body, says in ((chat(options={"temperature": "hot"}), "temperature"), (chat(options={"num_predict": -3}), "num_predict"),
                            (chat() | {"options": 7}, "options"), (chat(options={"mirostat": 2}), "mirostat"), (chat(options={"tfs_z": 0.5}), "tfs_z"),
-                           (chat(options={"stop": [""]}), "stop"), (chat(options={"seed": "x"}), "seed"), (chat(options={"top_p": 2}), "top_p"),
+                           (chat(options={"stop": [""]}), "stop"), (chat(options={"seed": "x"}), "seed"), (chat(options={"top_p": 2}), "options.top_p must be"),
                            (chat(format="yaml"), "format"), (chat(think="hard"), "think"), (chat(stream="yes"), "stream"), (chat(logprobs=3), "logprobs"), (chat(top_logprobs=2), "top_logprobs"), (chat(think=True), "think"),
-                           (chat(tools={}), "tools"), (chat(tools=[1]), "tools[0]"), (chat(keep_alive=[]), "keep_alive"),
+                           (chat(tools={}), "tools"), (chat(tools=[1]), "tools[0]"), (chat(keep_alive=[]), "keep_alive"), (chat(keep_alive="soon"), "keep_alive"),
                            (chat() | {"messages": "x"}, "messages"), (chat() | {"messages": [1]}, "messages[0]"),
                            (chat() | {"messages": [{"role": "user", "content": "x", "images": ["aGk="]}]}, "messages[0].images"),
                            (chat() | {"messages": [{"role": "king", "content": "x"}]}, "role"), (chat(model=7), "model"),
@@ -208,6 +209,9 @@ class ModelsTest(CliTest):
             self.assertNotIn("tokenizer.chat_template", shown["model_info"])
             self.assertIn("completion", shown["capabilities"])
             self.assertIn("temperature", shown["parameters"])
+        verbose = server.post("/api/show", {"model": "tiny", "verbose": True})[2]["model_info"]
+        self.assertEqual(len(verbose["tokenizer.ggml.tokens"]), verbose["llama.vocab_size"])
+        self.assertEqual(server.post("/api/show", {"model": "tiny", "verbose": 1})[0], 400)
         self.assertEqual(server.post("/api/show", {"name": "nobody"})[0], 404)
         self.assertEqual(server.post("/api/show", {"name": "../../x"})[0], 400)
         self.assertEqual(server.post("/api/show", {})[0], 400)
