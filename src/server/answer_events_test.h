@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "server/chat_request.h"
 
@@ -29,6 +30,20 @@ inline TokenEvent answer_event(const std::string& text, FinishReason finish = Fi
   TokenEvent out;
   out.text = text;
   out.finish = finish;
+  return out;
+}
+
+// Of an answer that has these tokens, the first with the log-probability -1, the next with -2 and so on.
+inline TokenEvent tokens_event(const Tokenizer& tokenizer, const std::vector<std::string>& pieces,
+                               FinishReason finish = FinishReason::kNone) {
+  TokenEvent out;
+  out.finish = finish;
+  for (const std::string& piece : pieces) {
+    out.tokens.push_back(tokenizer.find_token(piece));
+    out.logprobs.push_back(-static_cast<float>(out.tokens.size()));
+    out.top_logprobs.push_back({{out.tokens.back(), out.logprobs.back()}});
+    if (!tokenizer.is_control(out.tokens.back())) out.text += piece;
+  }
   return out;
 }
 

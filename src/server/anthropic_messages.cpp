@@ -12,7 +12,9 @@ std::variant<ChatRequest, ApiError> read_request(ApiCall& call, bool needs_max_t
   const jinja::Value body = openai_body_of_anthropic(call.fields, needs_max_tokens);
   if (call.fields.error()) return *call.fields.error();
   RequestFields fields(body);
-  return read_chat_request(fields, *call.model);
+  auto read = read_chat_request(fields, *call.model);
+  if (const ApiError* refused = std::get_if<ApiError>(&read)) return with_names(*refused, kAnthropicNames);
+  return read;
 }
 
 }  // namespace
@@ -23,8 +25,8 @@ Reply anthropic_messages(ApiCall& call) {
   const ChatRequest& asked = std::get<ChatRequest>(read);
   std::string name = call.model->id;
   call.fields.read("model", name);
-  return start_answer(call, asked.generation, {asked.prompt},
-                      anthropic_writer(std::move(name), asked, error_form(call.request)));
+  auto writer = anthropic_writer(std::move(name), asked, error_form(call.request), shows_thinking(call.fields));
+  return with_names(start_answer(call, asked.generation, {asked.prompt}, std::move(writer)), kAnthropicNames);
 }
 
 Reply anthropic_count_tokens(ApiCall& call) {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "server/generation_fields.h"
 #include "server/value_building.h"
 
 namespace ingle {
@@ -264,18 +265,31 @@ void translate_tool_choice(RequestFields& fields, Entries& out) {
   }
 }
 
-// Off unless it is asked for. How much of it a model does can't be bounded apart: max_tokens bound all of the answer.
+// Off unless it is asked for. How it is shown is the writer's business.
 void translate_thinking(RequestFields& fields, Entries& out) {
   bool thinks = false;
   if (const Value* given = fields.object("thinking")) {
-    const std::string* type = string_at(*given, "type");
-    if (type == nullptr || (*type != "enabled" && *type != "disabled" && *type != "adaptive")) {
-      return fields.refuse("thinking", "must have the type enabled, adaptive or disabled");
+    RequestFields thinking(*given, "thinking.");
+    std::string type, display = "summarized";
+    thinking.read("type", type);
+    thinking.read("display", display);
+    if (type != "enabled" && type != "disabled" && type != "adaptive") {
+      thinking.refuse("type", "must be enabled, adaptive or disabled");
     }
-    thinks = *type != "disabled";
+    if (display != "summarized" && display != "omitted") thinking.refuse("display", "must be summarized or omitted");
+    thinks = type != "disabled";
+    if (type == "enabled" && thinking.has("budget_tokens")) {
+      uint32_t budget = 0;
+      thinking.read("budget_tokens", budget, 1, kMaxTokens);
+      set(out, "thinking_budget", Value(int64_t{budget}));
+    }
+    fields.refuse_as(thinking);
   }
   Entries variables;
   set(variables, "enable_thinking", Value(thinks));
+  const Value* config = fields.object("output_config");
+  const std::string* effort = config != nullptr ? string_at(*config, "effort") : nullptr;
+  if (effort != nullptr) set(variables, "reasoning_effort", text_value(*effort));
   set(out, "chat_template_kwargs", Value::dict(std::move(variables)));
 }
 
@@ -311,6 +325,12 @@ void translate_stops(RequestFields& fields, Entries& out) {
 
 }  // namespace
 
+bool shows_thinking(const RequestFields& fields) {
+  const Value* thinking = fields.find("thinking");
+  const std::string* display = thinking != nullptr ? string_at(*thinking, "display") : nullptr;
+  return display == nullptr || *display != "omitted";
+}
+
 Value openai_body_of_anthropic(RequestFields& fields, bool needs_max_tokens) {
   Entries out;
   if (needs_max_tokens && !fields.has("max_tokens")) fields.refuse("max_tokens", "is missing");
@@ -320,6 +340,7 @@ Value openai_body_of_anthropic(RequestFields& fields, bool needs_max_tokens) {
   if (const Value* metadata = fields.object("metadata")) {
     if (const std::string* user = string_at(*metadata, "user_id")) set(out, "user", text_value(*user));
   }
+  if (fields.has("container")) fields.refuse("container", "is not supported: there is nothing here that runs code");
   const Value* servers = fields.find("mcp_servers");
   if (servers != nullptr && !(servers->is_sequence() && servers->items().empty())) {
     fields.refuse("mcp_servers", "are not supported");

@@ -11,4 +11,15 @@ namespace ingle {
 // `fields`, and cache_control and the like are left out. Without max_tokens where they are needed, that is one too.
 jinja::Value openai_body_of_anthropic(RequestFields& fields, bool needs_max_tokens);
 
+// What errors in that request call a field otherwise than Anthropic does.
+inline constexpr FieldName kAnthropicNames[] = {{"response_format.json_schema", "output_config.format"},
+                                                {"response_format", "output_config.format"},
+                                                {"continue_final_message", "messages"},
+                                                {"thinking_budget", "thinking.budget_tokens"},
+                                                {".function.parameters", ".input_schema"},
+                                                {".function.", "."}};
+
+// Whether the thoughts' text is wanted, or only told that there are some.
+bool shows_thinking(const RequestFields& fields);
+
 }  // namespace ingle

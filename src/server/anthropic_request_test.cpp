@@ -87,6 +87,27 @@ TEST(AnthropicRequest, TheRest) {
       with_fields(R"("output_config":{"format":{"type":"json_schema","schema":{"type":"object"}}})", "response_format"),
       R"({"type": "json_schema", "json_schema": {"name": "output", "schema": {"type": "object"}}})");
   EXPECT_EQ(with_fields(R"("output_config":{"effort":"low"})", "response_format"), "");
+  EXPECT_EQ(with_fields(R"("output_config":{"effort":"low"})", "chat_template_kwargs"),
+            R"({"enable_thinking": false, "reasoning_effort": "low"})");
+}
+
+TEST(AnthropicRequest, ThinkingAndItsBudget) {
+  EXPECT_EQ(with_fields(R"("thinking":{"type":"enabled","budget_tokens":1024})", "thinking_budget"), "1024");
+  EXPECT_EQ(with_fields(R"("thinking":{"type":"enabled"})", "thinking_budget"), "");
+  EXPECT_EQ(with_fields(R"("thinking":{"type":"adaptive","budget_tokens":1024})", "thinking_budget"), "");
+  for (const char* wrong : {R"({"budget_tokens":9})", R"({"type":"hard"})", R"({"type":"enabled","budget_tokens":0})",
+                            R"({"type":"enabled","budget_tokens":"x"})", R"({"type":"enabled","display":"all"})"}) {
+    EXPECT_TRUE(with_fields("\"thinking\":" + std::string(wrong), "thinking_budget").starts_with("error: thinking."))
+        << wrong;
+  }
+  const auto shown = [](const std::string& thinking) {
+    jinja::Value body;
+    EXPECT_FALSE(parse_object("{\"thinking\":" + thinking + "}", body));
+    return shows_thinking(RequestFields(body));
+  };
+  EXPECT_TRUE(shown("null"));
+  EXPECT_TRUE(shown(R"({"type":"enabled"})"));
+  EXPECT_FALSE(shown(R"({"type":"enabled","display":"omitted"})"));
 }
 
 TEST(AnthropicRequest, ManyTurnsOfOneRoleTakeLinearTime) {
@@ -99,6 +120,7 @@ TEST(AnthropicRequest, ManyTurnsOfOneRoleTakeLinearTime) {
 TEST(AnthropicRequest, NamesWhatIsWrong) {
   EXPECT_EQ(translated(R"({"messages":[{"role":"user","content":"x"}]})", "", true), "error: max_tokens");
   EXPECT_EQ(translated("{}", ""), "error: messages");
+  EXPECT_EQ(with_fields(R"("container":"c")", ""), "error: container");
   EXPECT_EQ(messages(R"({"role":"user"})"), "error: messages[0].content");
   EXPECT_EQ(messages(R"({"role":"tool","content":"x"})"), "error: messages[0].role");
   const auto block = [](const std::string& role, const std::string& text) {

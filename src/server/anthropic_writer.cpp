@@ -26,15 +26,18 @@ json::object usage_object(const Usage& usage) {
   out["cache_creation_input_tokens"] = 0;
   out["cache_read_input_tokens"] = usage.cached_tokens;
   out["output_tokens"] = usage.completion_tokens;
+  out["output_tokens_details"] = json::object{{"thinking_tokens", usage.reasoning_tokens}};
   return out;
 }
 
 class MessageWriter final : public ChatAnswerWriter {
  public:
-  MessageWriter(std::string model, const ChatRequest& asked, ErrorForm errors)
-      : ChatAnswerWriter(asked.reading),
+  MessageWriter(std::string model, const ChatRequest& asked, ErrorForm errors, bool shows_thinking)
+      : ChatAnswerWriter(asked),
         model_(std::move(model)),
         prompt_tokens_(asked.prompt.size()),
+        max_tokens_(asked.generation.request.max_tokens),
+        shows_thinking_(shows_thinking),
         stops_(asked.generation.request.stop),
         errors_(std::move(errors)) {}
 
@@ -48,19 +51,19 @@ class MessageWriter final : public ChatAnswerWriter {
     return event_text("message_start", std::move(start)) + event_text("ping", {});
   }
 
-  std::string end(const Usage& usage) override {
-    std::string out = close_block();
-    json::object last;
-    last["delta"] = json::object{{"stop_reason", stop_reason()}, {"stop_sequence", stop_sequence()}};
-    last["usage"] = usage_object(usage);
-    return out + event_text("message_delta", std::move(last)) + event_text("message_stop", {});
-  }
-
   std::string failure(const ApiError& error) override {
     return "event: error\ndata: " + error_body(error, errors_) + "\n\n";
   }
 
  private:
+  std::string chat_end(const Usage& usage) override {
+    std::string out = close_block();
+    json::object last;
+    last["delta"] = json::object{{"stop_reason", stop_reason(usage)}, {"stop_sequence", stop_sequence()}};
+    last["usage"] = usage_object(usage);
+    return out + event_text("message_delta", std::move(last)) + event_text("message_stop", {});
+  }
+
   std::string chat_news(const ChatNews& news) override {
     note(news.event, news.calls_tools);
     std::string out;
@@ -76,6 +79,7 @@ class MessageWriter final : public ChatAnswerWriter {
       }
       case AnswerDelta::Kind::kReasoning: {
         const std::string opened = open_block(kThinking, {{"thinking", ""}, {"signature", ""}});
+        if (!shows_thinking_) return opened;
         return opened + block_delta({{"type", "thinking_delta"}, {"thinking", delta.text}});
       }
       case AnswerDelta::Kind::kCallBegin:
@@ -89,11 +93,12 @@ class MessageWriter final : public ChatAnswerWriter {
   }
 
   std::string chat_whole(const std::vector<ChatChoice>& choices, const Usage& usage) override {
-    const auto& [event, answer] = choices[0];
+    const auto& [event, answer, parts] = choices[0];
     note(event, !answer.calls.empty());
     json::array content;
     if (!answer.reasoning.empty()) {
-      content.push_back(json::object{{"type", kThinking}, {"thinking", answer.reasoning}, {"signature", ""}});
+      const std::string thinking = shows_thinking_ ? answer.reasoning : std::string();
+      content.push_back(json::object{{"type", kThinking}, {"thinking", thinking}, {"signature", ""}});
     }
     if (!answer.content.empty()) content.push_back(json::object{{"type", "text"}, {"text", answer.content}});
     for (const ParsedAnswer::Call& call : answer.calls) {
@@ -101,7 +106,7 @@ class MessageWriter final : public ChatAnswerWriter {
       block["input"] = call_arguments(call.arguments);
       content.push_back(std::move(block));
     }
-    return json::serialize(message(std::move(content), stop_reason(), stop_sequence(), usage));
+    return json::serialize(message(std::move(content), stop_reason(usage), stop_sequence(), usage));
   }
 
   static std::string call_id() { return "toolu_" + random_id(); }
@@ -154,8 +159,10 @@ class MessageWriter final : public ChatAnswerWriter {
     if (event.stop) stop_ = event.stop;
   }
 
-  json::value stop_reason() const {
-    if (finish_ == FinishReason::kLength) return "max_tokens";
+  json::value stop_reason(const Usage& usage) const {
+    if (finish_ == FinishReason::kLength) {
+      return usage.completion_tokens < max_tokens_ ? "model_context_window_exceeded" : "max_tokens";
+    }
     if (stop_) return "stop_sequence";
     return calls_tools_ ? "tool_use" : "end_turn";
   }
@@ -166,7 +173,8 @@ class MessageWriter final : public ChatAnswerWriter {
   }
 
   const std::string id_ = "msg_" + random_id(), model_;
-  const uint64_t prompt_tokens_;
+  const uint64_t prompt_tokens_, max_tokens_;
+  const bool shows_thinking_;
   const std::vector<std::string> stops_;
   const ErrorForm errors_;
   std::optional<std::string> open_;  // the type of the block that is open
@@ -178,8 +186,9 @@ class MessageWriter final : public ChatAnswerWriter {
 
 }  // namespace
 
-std::unique_ptr<AnswerWriter> anthropic_writer(std::string model, const ChatRequest& asked, ErrorForm errors) {
-  return std::make_unique<MessageWriter>(std::move(model), asked, std::move(errors));
+std::unique_ptr<AnswerWriter> anthropic_writer(std::string model, const ChatRequest& asked, ErrorForm errors,
+                                               bool shows_thinking) {
+  return std::make_unique<MessageWriter>(std::move(model), asked, std::move(errors), shows_thinking);
 }
 
 }  // namespace ingle

@@ -8,7 +8,8 @@
 
 namespace ingle {
 
-// `model`: its name as the request has it.
-std::unique_ptr<AnswerWriter> anthropic_writer(std::string model, const ChatRequest& asked, ErrorForm errors);
+// `model`: its name as the request has it. Without `shows_thinking` blocks of thinking have no text.
+std::unique_ptr<AnswerWriter> anthropic_writer(std::string model, const ChatRequest& asked, ErrorForm errors,
+                                               bool shows_thinking = true);
 
 }  // namespace ingle

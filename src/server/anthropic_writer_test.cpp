@@ -91,6 +91,31 @@ TEST(AnthropicWriter, WhyAnAnswerEnds) {
   EXPECT_EQ(reason(FinishReason::kLength, std::nullopt), "\"max_tokens\"null");
 }
 
+TEST(AnthropicWriter, AnAnswerThatTheContextCutsOff) {
+  ChatRequest asked = chat_with_tools();
+  const auto reason = [&](uint32_t max_tokens) {
+    asked.generation.request.max_tokens = max_tokens;
+    const json::value whole =
+        json::parse(writer(asked)->whole({answer_event("x", FinishReason::kLength)}, usage_of_test()));
+    return json::serialize(whole.at("stop_reason"));
+  };
+  EXPECT_EQ(reason(7), "\"max_tokens\"");  // as many as the test's usage has
+  EXPECT_EQ(reason(8), "\"model_context_window_exceeded\"");
+}
+
+TEST(AnthropicWriter, ThinkingThatIsNotToBeShown) {
+  const auto make = [] {
+    return anthropic_writer("m", chat_with_tools(), {.shape = ErrorShape::kAnthropic, .request_id = ""}, false);
+  };
+  const json::value whole =
+      json::parse(make()->whole({answer_event("<think>hm</think>I", FinishReason::kStop)}, usage_of_test()));
+  EXPECT_EQ(json::serialize(whole.at("content")),
+            R"([{"type":"thinking","thinking":"","signature":""},{"type":"text","text":"I"}])");
+  const auto say = make();
+  EXPECT_EQ(told(say->news(0, answer_event("<think>hm</think>I"))),
+            "start 0 thinking\n0 signature_delta \nstop 0\nstart 1 text\n1 text_delta I\n");
+}
+
 TEST(AnthropicWriter, AnAnswerOfNothingAndOneThatFails) {
   const auto say = writer();
   say->begin(1);

@@ -40,6 +40,7 @@ constexpr std::array kRoutes{
     Route{"POST", "/v1/chat/completions", openai_chat, Body::kTextModel},
     Route{"POST", "/v1/completions", openai_completions, Body::kTextModel},
     Route{"POST", "/v1/responses", openai_responses, Body::kTextModel},
+    Route{"POST", "/v1/responses/input_tokens", openai_count_input, Body::kTextModel},
     Route{"GET", "/v1/responses/", openai_get_response},
     Route{"DELETE", "/v1/responses/", openai_delete_response},
     Route{"POST", "/v1/embeddings", openai_embeddings, Body::kModel},

@@ -147,10 +147,30 @@ bool is_ours(const std::string& name) {
   return name == "messages" || name == "tools" || name == "documents" || name == "add_generation_prompt";
 }
 
+// OpenAI's reasoning_effort and Qwen's enable_thinking, by the names that templates have for them.
+void read_thinking(RequestFields& fields, ChatInput& out) {
+  constexpr std::array<std::string_view, 7> kEfforts{"none", "minimal", "low", "medium", "high", "xhigh", "max"};
+  std::string effort;
+  fields.read("reasoning_effort", effort);
+  bool thinks = effort != "none";
+  fields.read("enable_thinking", thinks);
+  if (!effort.empty() && std::find(kEfforts.begin(), kEfforts.end(), effort) == kEfforts.end()) {
+    return fields.refuse("reasoning_effort", "must be none, minimal, low, medium, high, xhigh or max");
+  }
+  const Value* given = fields.find("chat_template_kwargs");
+  const auto add = [&](const char* name, Value value) {
+    const bool is_said_there = given != nullptr && find_member(*given, name) != nullptr;
+    if (!is_said_there) out.variables.emplace_back(name, std::move(value));
+  };
+  if (!effort.empty()) add("reasoning_effort", Value::string(effort));
+  if (!effort.empty() || fields.has("enable_thinking")) add("enable_thinking", Value(thinks));
+}
+
 }  // namespace
 
 void read_chat_input(RequestFields& fields, ChatInput& out) {
   read_messages(fields, out);
+  read_thinking(fields, out);
   const Value* more = fields.object("chat_template_kwargs");
   if (more == nullptr) return;
   for (const auto& [name, value] : more->dict_object().entries) {

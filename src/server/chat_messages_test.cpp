@@ -49,6 +49,21 @@ TEST(ChatMessages, ArgumentsOfToolCallsBecomeObjectsWhereTheyAre) {
   EXPECT_NE(call(R"("[1]")").find(R"("arguments": "[1]")"), std::string::npos);
 }
 
+TEST(ChatMessages, HowMuchToThink) {
+  const auto variables = [](const std::string& fields) {
+    const std::string said = read(R"({"messages":[{"role":"user","content":"x"}],)" + fields + "}");
+    return said.starts_with("error") ? said : said.substr(std::string(R"([{"role": "user", "content": "x"}])").size());
+  };
+  EXPECT_EQ(variables(R"("reasoning_effort":"low")"), R"( reasoning_effort="low" enable_thinking=true)");
+  EXPECT_EQ(variables(R"("reasoning_effort":"none")"), R"( reasoning_effort="none" enable_thinking=false)");
+  EXPECT_EQ(variables(R"("enable_thinking":false)"), " enable_thinking=false");
+  EXPECT_EQ(variables(R"("reasoning_effort":null,"enable_thinking":null)"), "");
+  EXPECT_EQ(variables(R"("reasoning_effort":"low","chat_template_kwargs":{"enable_thinking":false})"),
+            R"( reasoning_effort="low" enable_thinking=false)");
+  EXPECT_EQ(variables(R"("reasoning_effort":"much")"), "error: reasoning_effort");
+  EXPECT_EQ(variables(R"("enable_thinking":"yes")"), "error: enable_thinking");
+}
+
 TEST(ChatMessages, NameWhatIsWrong) {
   EXPECT_EQ(read("{}"), "error: messages");
   EXPECT_EQ(read(R"({"messages":null})"), "error: messages");

@@ -20,6 +20,16 @@ void read_logprobs(RequestFields& fields, Request& request) {
     fields.refuse("top_logprobs", "is for logprobs only (set logprobs)");
 }
 
+// As Qwen's service calls it, and as vLLM does.
+void read_thinking_budget(RequestFields& fields, GenerationFields& out) {
+  for (const char* name : {"thinking_budget", "thinking_token_budget"}) {
+    if (!fields.has(name)) continue;
+    uint32_t tokens = 0;
+    fields.read(name, tokens, 0, kMaxTokens);
+    out.thinking_budget = tokens;
+  }
+}
+
 // What would change the answer and that we can't do.
 void refuse_unsupported(RequestFields& fields) {
   if (fields.has("audio")) fields.refuse("audio", "is not supported");
@@ -57,6 +67,7 @@ std::optional<ApiError> read_chat_generation(RequestFields& fields, const Served
   read_generation_fields(fields, out);
   fields.read("max_completion_tokens", out.request.max_tokens, 1, kMaxTokens);
   read_logprobs(fields, out.request);
+  read_thinking_budget(fields, out);
   return fields.error();
 }
 
@@ -80,7 +91,12 @@ std::variant<ChatRequest, ApiError> read_chat_request(RequestFields& fields, con
   std::optional<WantedOutput> calls =
       wanted_calls(tools, model.chat->syntax(), model.engine->tokenizer(), prompt->in_reasoning);
   if (calls) generation.output = std::move(calls);
+  if (generation.thinking_budget) {
+    generation.reasoning_limit = reasoning_limit(*generation.thinking_budget, model.engine->tokenizer(),
+                                                 model.engine->info().vocab, *out.reading);
+  }
   out.prompt = std::move(prompt->tokens);
+  out.tokenizer = &model.engine->tokenizer();
   truncate_prompt(generation.truncate, model.engine->tokenizer(), model.engine->info().context,
                   generation.request.max_tokens, out.prompt);
   return out;

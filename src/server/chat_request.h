@@ -17,6 +17,7 @@ struct ChatRequest {
   GenerationFields generation;
   std::vector<TokenId> prompt;
   std::shared_ptr<const AnswerParserOptions> reading;  // of the answer
+  const Tokenizer* tokenizer = nullptr;                // of the model; null: the answer's tokens are not looked at
 };
 
 // `stream`: where the request does not say. Errors: a field that is wrong or that we can't honour, a model without a

@@ -17,6 +17,7 @@ namespace ingle {
 // Tokens, over all prompts and choices; a prompt counts once, however many choices continue it.
 struct Usage {
   uint64_t prompt_tokens = 0, cached_tokens = 0, completion_tokens = 0;
+  uint64_t reasoning_tokens = 0;            // of the completion's; counted by the writers of chats
   double prompt_ms = 0, generation_ms = 0;  // of the choice that took longest
 };
 

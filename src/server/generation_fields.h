@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "engine/request.h"
+#include "server/reasoning_limit.h"
 #include "server/request_fields.h"
 #include "server/structured_output.h"
 #include "server/truncate.h"
@@ -24,6 +26,8 @@ struct GenerationFields {
   bool may_be_empty = false;   // max_tokens may be 0; set by the caller
   bool tokens_as_ids = false;  // log-probabilities name tokens as "token_id:123"
   TruncateOptions truncate;
+  std::optional<uint32_t> thinking_budget;                // tokens of reasoning that a chat may have
+  std::shared_ptr<const ReasoningLimit> reasoning_limit;  // the same, made ready; null: none
 };
 
 // Sets what the fields say over what `out` has: the model's defaults. Without a seed one is drawn. Fields that ask for

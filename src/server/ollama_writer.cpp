@@ -55,7 +55,7 @@ json::object call_object(const std::string& name, const std::string& arguments) 
 class OllamaWriter final : public ChatAnswerWriter {
  public:
   OllamaWriter(std::shared_ptr<ServedModel> model, OllamaAnswer answer, const ChatRequest& asked)
-      : ChatAnswerWriter(asked.reading),
+      : ChatAnswerWriter(asked),
         model_(std::move(model)),
         answer_(std::move(answer)),
         logprobs_(asked.generation.request.logprobs) {
@@ -66,13 +66,13 @@ class OllamaWriter final : public ChatAnswerWriter {
 
   std::string begin(uint32_t) override { return ""; }
 
-  std::string end(const Usage& usage) override { return json::serialize(last_line({}, usage)) + "\n"; }
-
   std::string failure(const ApiError& error) override {
     return error_body(error, {.shape = ErrorShape::kOllama, .request_id = {}}) + "\n";
   }
 
  private:
+  std::string chat_end(const Usage& usage) override { return json::serialize(last_line({}, usage)) + "\n"; }
+
   std::string chat_news(const ChatNews& news) override {
     note(news.event);
     json::array scores = logprobs(news.event);
@@ -92,7 +92,7 @@ class OllamaWriter final : public ChatAnswerWriter {
   }
 
   std::string chat_whole(const std::vector<ChatChoice>& choices, const Usage& usage) override {
-    const auto& [event, answer] = choices[0];
+    const auto& [event, answer, parts] = choices[0];
     note(event);
     Said said{.content = answer.content, .reasoning = answer.reasoning};
     for (const ParsedAnswer::Call& call : answer.calls) said.calls.push_back(call_object(call.name, call.arguments));

@@ -13,6 +13,7 @@ Reply openai_models(ApiCall& call);       // GET /v1/models
 Reply openai_model(ApiCall& call);        // GET /v1/models/ID
 
 Reply openai_responses(ApiCall& call);        // POST /v1/responses
+Reply openai_count_input(ApiCall& call);      // POST /v1/responses/input_tokens
 Reply openai_get_response(ApiCall& call);     // GET /v1/responses/ID
 Reply openai_delete_response(ApiCall& call);  // DELETE /v1/responses/ID
 

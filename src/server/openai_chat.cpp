@@ -26,7 +26,7 @@ json::value chat_finish(FinishReason finish, bool calls_tools) {
 class ChatWriter final : public ChatAnswerWriter {
  public:
   ChatWriter(std::shared_ptr<ServedModel> model, const ChatRequest& asked)
-      : ChatAnswerWriter(asked.reading),
+      : ChatAnswerWriter(asked),
         model_(std::move(model)),
         tokenizer_(model_->engine->tokenizer()),
         head_(*model_, "chatcmpl-"),
@@ -46,11 +46,13 @@ class ChatWriter final : public ChatAnswerWriter {
     return out;
   }
 
-  std::string end(const Usage& usage) override { return head_.end("chat.completion.chunk", usage, include_usage_); }
-
   std::string failure(const ApiError& error) override { return sse_failure(error); }
 
  private:
+  std::string chat_end(const Usage& usage) override {
+    return head_.end("chat.completion.chunk", usage, include_usage_);
+  }
+
   std::string chat_news(const ChatNews& news) override {
     std::string out;
     json::value scores = logprobs(news.event);
@@ -70,7 +72,7 @@ class ChatWriter final : public ChatAnswerWriter {
   std::string chat_whole(const std::vector<ChatChoice>& answers, const Usage& usage) override {
     json::array choices;
     for (size_t i = 0; i < answers.size(); i++) {
-      const auto& [event, answer] = answers[i];
+      const auto& [event, answer, parts] = answers[i];
       json::object choice;
       choice["index"] = i;
       choice["message"] = message(answer);

@@ -19,6 +19,7 @@ json::object usage_object(const Usage& usage) {
   out["completion_tokens"] = usage.completion_tokens;
   out["total_tokens"] = usage.prompt_tokens + usage.completion_tokens;
   out["prompt_tokens_details"] = json::object{{"cached_tokens", usage.cached_tokens}};
+  out["completion_tokens_details"] = json::object{{"reasoning_tokens", usage.reasoning_tokens}};
   return out;
 }
 
@@ -119,6 +120,7 @@ Reply start_answer(const ApiCall& call, const GenerationFields& fields,
     if (!compiled.ok()) return output_error(*fields.output, compiled.error());
     asked.constraint = std::move(compiled).value();
   }
+  asked.constraint = with_reasoning_limit(fields.reasoning_limit, std::move(asked.constraint));
   auto started = Generation::start(call.model, asked, prompts, fields.choices, call.request.account);
   if (const ApiError* error = std::get_if<ApiError>(&started)) return *error;
   return std::make_unique<GenerationAnswer>(std::move(std::get<0>(started)), std::move(writer), fields.stream,

@@ -29,8 +29,8 @@ std::string echoed(const RequestFields& fields) {
     const jinja::Value* value = fields.find(name);
     out.add(name, value != nullptr ? jinja::to_json_text(*value, {}) : std::string(otherwise));
   };
-  for (const char* name : {"instructions", "max_output_tokens", "previous_response_id", "user", "prompt_cache_key",
-                           "safety_identifier", "service_tier"}) {
+  for (const char* name : {"instructions", "max_output_tokens", "max_tool_calls", "previous_response_id", "user",
+                           "prompt_cache_key", "safety_identifier", "service_tier"}) {
     add(name, "null");
   }
   add("metadata", "{}");
@@ -40,6 +40,7 @@ std::string echoed(const RequestFields& fields) {
   add("text", R"({"format":{"type":"text"}})");
   add("tool_choice", R"("auto")");
   add("tools", "[]");
+  add("top_logprobs", "0");
   add("top_p", "1.0");
   add("truncation", R"("disabled")");
   return std::move(out).text();
@@ -63,25 +64,43 @@ std::optional<ApiError> read_previous(const ApiCall& call, jinja::Items& out) {
   return std::nullopt;
 }
 
+// The chat request that asks for the same; `messages`: the conversation so far and the input.
+std::variant<ChatRequest, ApiError> read_request(ApiCall& call, jinja::Items& messages) {
+  jinja::Items previous;
+  if (std::optional<ApiError> error = read_previous(call, previous)) return *error;
+  ResponsesInput given = read_responses_input(call.fields, std::move(previous));
+  if (call.fields.error()) return *call.fields.error();
+  RequestFields chat(given.chat);
+  auto read = read_chat_request(chat, *call.model);
+  if (const ApiError* error = std::get_if<ApiError>(&read)) return with_names(*error, kResponsesNames);
+  messages = std::move(given.messages);
+  return read;
+}
+
 }  // namespace
 
 Reply openai_responses(ApiCall& call) {
-  jinja::Items previous;
-  if (std::optional<ApiError> error = read_previous(call, previous)) return *error;
   ResponsesAsked asked;
   asked.owner = call.request.cache_owner;
   call.fields.read("store", asked.store);
-  ResponsesInput given = read_responses_input(call.fields, std::move(previous));
-  if (call.fields.error()) return *call.fields.error();
-
-  RequestFields chat(given.chat);
-  std::variant<ChatRequest, ApiError> read = read_chat_request(chat, *call.model);
+  jinja::Items messages;
+  const auto read = read_request(call, messages);
   if (const ApiError* error = std::get_if<ApiError>(&read)) return *error;
-  const ChatRequest& made = std::get<0>(read);
+  const ChatRequest& made = std::get<ChatRequest>(read);
   asked.echoed = echoed(call.fields);
-  if (asked.store) asked.conversation = jinja::to_json_text(jinja::Value::list(std::move(given.messages)), {});
-  auto writer = std::make_unique<ResponsesWriter>(*call.model, call.responses, std::move(asked), made.reading);
-  return start_answer(call, made.generation, {made.prompt}, std::move(writer));
+  if (asked.store) asked.conversation = jinja::to_json_text(jinja::Value::list(std::move(messages)), {});
+  auto writer = std::make_unique<ResponsesWriter>(*call.model, call.responses, std::move(asked), made);
+  return with_names(start_answer(call, made.generation, {made.prompt}, std::move(writer)), kResponsesNames);
+}
+
+Reply openai_count_input(ApiCall& call) {
+  jinja::Items messages;
+  const auto read = read_request(call, messages);
+  if (const ApiError* error = std::get_if<ApiError>(&read)) return *error;
+  HttpResponse response;
+  response.body = boost::json::serialize(boost::json::object{
+      {"object", "response.input_tokens"}, {"input_tokens", std::get<ChatRequest>(read).prompt.size()}});
+  return answer_with(std::move(response));
 }
 
 Reply openai_get_response(ApiCall& call) {

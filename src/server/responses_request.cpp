@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "server/generation_fields.h"
 #include "server/value_building.h"
 
 namespace ingle {
@@ -18,10 +19,11 @@ using jinja::Kind;
 using jinja::Value;
 
 // Fields that are said otherwise in a chat request, or that have another meaning there.
-constexpr std::array<std::string_view, 14> kNotPassedOn{
-    "input",           "instructions",   "tools", "tool_choice", "text",     "max_output_tokens",
-    "max_tokens",      "stream_options", "n",     "messages",    "logprobs", "top_logprobs",
-    "response_format", "truncation"};
+constexpr std::array<std::string_view, 15> kNotPassedOn{
+    "input",           "instructions",   "tools",  "tool_choice", "text",     "max_output_tokens",
+    "max_tokens",      "stream_options", "n",      "messages",    "logprobs", "top_logprobs",
+    "response_format", "truncation",     "include"};
+constexpr std::string_view kLogprobs = "message.output_text.logprobs";
 // Tools that OpenAI's servers run themselves. The model is not told of them, so it does without.
 constexpr std::array<std::string_view, 7> kHostedTools{
     "web_search",       "web_search_preview",   "file_search", "code_interpreter",
@@ -248,6 +250,34 @@ std::optional<Value> chat_format(RequestFields& fields) {
   return Value::dict(std::move(out));
 }
 
+// Log-probabilities come if they are to be included; how many alternatives they have is another field's matter.
+void translate_logprobs(RequestFields& fields, Entries& chat) {
+  uint32_t alternatives = 0;
+  fields.read("top_logprobs", alternatives, 0, kMaxTopLogprobs);
+  const Value* included = fields.find("include");
+  if (included == nullptr) return;
+  if (!included->is_sequence()) return fields.refuse("include", "must be an array of strings");
+  bool wanted = false;
+  for (const Value& one : included->items()) {
+    if (!one.is_string()) return fields.refuse("include", "must be an array of strings");
+    wanted |= one.text() == kLogprobs;
+  }
+  if (!wanted) return;
+  set(chat, "logprobs", Value(true));
+  set(chat, "top_logprobs", Value(int64_t{alternatives}));
+}
+
+// {"effort": "low"} is a field of its own in a chat request.
+void translate_reasoning(RequestFields& fields, Entries& chat) {
+  const Value* given = fields.object("reasoning");
+  if (given == nullptr) return;
+  RequestFields reasoning(*given, "reasoning.");
+  std::string effort;
+  reasoning.read("effort", effort);
+  fields.refuse_as(reasoning);
+  if (!effort.empty()) set(chat, "reasoning_effort", text_value(effort));
+}
+
 void refuse_unsupported(RequestFields& fields) {
   bool background = false;
   fields.read("background", background);
@@ -255,9 +285,6 @@ void refuse_unsupported(RequestFields& fields) {
   for (const char* name : {"conversation", "prompt"}) {
     if (fields.has(name)) fields.refuse(name, "is not supported: this server keeps no such objects");
   }
-  uint32_t top = 0;
-  fields.read("top_logprobs", top, 0, 20);
-  if (top > 0) fields.refuse("top_logprobs", "is not supported here (use /v1/chat/completions)");
 }
 
 }  // namespace
@@ -279,6 +306,8 @@ ResponsesInput read_responses_input(RequestFields& fields, Items conversation) {
   if (const Value* choice = fields.find("tool_choice")) set(chat, "tool_choice", chat_tool_choice(*choice));
   if (std::optional<Value> format = chat_format(fields)) set(chat, "response_format", std::move(*format));
   if (const Value* most = fields.find("max_output_tokens")) set(chat, "max_completion_tokens", *most);
+  translate_logprobs(fields, chat);
+  translate_reasoning(fields, chat);
   std::string truncation = "disabled";
   fields.read("truncation", truncation);
   if (truncation == "auto") {

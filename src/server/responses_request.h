@@ -13,9 +13,16 @@ struct ResponsesInput {
 };
 
 // `conversation`: the messages that the input goes on with. The chat request has the messages, the instructions before
-// them, and tools, tool_choice, response_format and max_completion_tokens from what /v1/responses calls otherwise; the
-// other fields are as they were. Errors are in `fields`: items and tools that we don't know, input that is no text, and
-// what asks for state that we don't keep.
+// them, and tools, tool_choice, response_format, logprobs, reasoning_effort and max_completion_tokens from what
+// /v1/responses calls otherwise; the other fields are as they were. Errors are in `fields`: items and tools that we
+// don't know, input that is no text, and what asks for state that we don't keep.
 ResponsesInput read_responses_input(RequestFields& fields, jinja::Items conversation);
+
+// What errors in that chat request call a field otherwise than /v1/responses does.
+inline constexpr FieldName kResponsesNames[] = {{"max_completion_tokens", "max_output_tokens"},
+                                                {"response_format.json_schema", "text.format"},
+                                                {"response_format", "text.format"},
+                                                {"reasoning_effort", "reasoning.effort"},
+                                                {".function.", "."}};
 
 }  // namespace ingle

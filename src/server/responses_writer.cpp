@@ -1,5 +1,6 @@
 #include "server/responses_writer.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "server/digest.h"
@@ -11,17 +12,19 @@ namespace json = boost::json;
 
 namespace {
 
-json::object part_object(bool reasoning, const std::string& text) {
-  if (reasoning) return {{"type", "reasoning_text"}, {"text", text}};
-  return {{"type", "output_text"}, {"text", text}, {"annotations", json::array()}, {"logprobs", json::array()}};
+json::object reasoning_part(const std::string& text) { return {{"type", "reasoning_text"}, {"text", text}}; }
+
+json::object text_part(const std::string& text, json::array logprobs) {
+  return {{"type", "output_text"}, {"text", text}, {"annotations", json::array()}, {"logprobs", std::move(logprobs)}};
 }
 
 json::object usage_object(const Usage& usage) {
   json::object out;
   out["input_tokens"] = usage.prompt_tokens;
-  out["input_tokens_details"] = json::object{{"cached_tokens", usage.cached_tokens}};
+  // Nothing is written to the cache for a price.
+  out["input_tokens_details"] = json::object{{"cached_tokens", usage.cached_tokens}, {"cache_write_tokens", 0}};
   out["output_tokens"] = usage.completion_tokens;
-  out["output_tokens_details"] = json::object{{"reasoning_tokens", 0}};
+  out["output_tokens_details"] = json::object{{"reasoning_tokens", usage.reasoning_tokens}};
   out["total_tokens"] = usage.prompt_tokens + usage.completion_tokens;
   return out;
 }
@@ -29,8 +32,14 @@ json::object usage_object(const Usage& usage) {
 }  // namespace
 
 ResponsesWriter::ResponsesWriter(const ServedModel& model, std::shared_ptr<ResponseStore> store, ResponsesAsked asked,
-                                 std::shared_ptr<const AnswerParserOptions> options)
-    : ChatAnswerWriter(std::move(options)), head_(model, "resp_"), store_(std::move(store)), asked_(std::move(asked)) {}
+                                 const ChatRequest& chat)
+    : ChatAnswerWriter(chat, chat.generation.request.logprobs),
+      head_(model, "resp_"),
+      store_(std::move(store)),
+      asked_(std::move(asked)),
+      tokenizer_(chat.tokenizer),
+      logprobs_(chat.generation.request.logprobs && chat.tokenizer != nullptr),
+      tokens_as_ids_(chat.generation.tokens_as_ids) {}
 
 std::string ResponsesWriter::event(const std::string& type, json::object fields) {
   fields["type"] = type;
@@ -52,10 +61,32 @@ std::string ResponsesWriter::begin(uint32_t) {
 }
 
 std::string ResponsesWriter::chat_news(const ChatNews& news) {
+  note_logprobs(news.event, news.parts);
   std::string out;
   for (const AnswerDelta& delta : news.deltas) out += say(delta);
   finish_ = news.event.finish;
   return out;
+}
+
+// Tokens of content that follow each other are those of one message.
+void ResponsesWriter::note_logprobs(const TokenEvent& event, const std::vector<AnswerTokens::Part>& parts) {
+  if (!logprobs_) return;
+  for (json::value& token : chat_logprobs(*tokenizer_, event, tokens_as_ids_)) unsettled_.push_back(std::move(token));
+  for (const AnswerTokens::Part part : parts) {
+    if (unsettled_.empty()) return;  // the token that ended the answer is not said
+    const bool content = part == AnswerTokens::Part::kContent;
+    if (content && !std::exchange(in_content_, true)) scores_.emplace_back();
+    if (content) scores_.back().push_back(std::move(unsettled_.front()));
+    in_content_ = content;
+    unsettled_.pop_front();
+  }
+}
+
+// Those of the item, which is a message, from the `begin`th on.
+json::array ResponsesWriter::logprobs(const Item& item, size_t begin) const {
+  if (item.message >= scores_.size()) return {};
+  const json::array& all = scores_[item.message];
+  return json::array(all.begin() + static_cast<ptrdiff_t>(std::min(begin, all.size())), all.end());
 }
 
 std::string ResponsesWriter::say(const AnswerDelta& delta) {
@@ -72,7 +103,11 @@ std::string ResponsesWriter::say(const AnswerDelta& delta) {
   items_.back().text += delta.text;
   json::object fields = place();
   fields["delta"] = delta.text;
-  if (items_.back().kind == Kind::kMessage) fields["logprobs"] = json::array();
+  if (items_.back().kind == Kind::kMessage) {
+    json::array scores = logprobs(items_.back(), said_scores_);
+    said_scores_ += scores.size();
+    fields["logprobs"] = std::move(scores);
+  }
   return out + event(type, std::move(fields));
 }
 
@@ -82,6 +117,8 @@ void ResponsesWriter::add(Kind kind, const std::string& name) {
   const char* prefix = kind == Kind::kCall ? "fc_" : kind == Kind::kMessage ? "msg_" : "rs_";
   items_.push_back({.kind = kind, .id = prefix + random_id(), .text = "", .name = name, .call_id = ""});
   if (kind == Kind::kCall) items_.back().call_id = "call_" + random_id();
+  if (kind == Kind::kMessage) items_.back().message = messages_++;
+  said_scores_ = 0;
 }
 
 std::string ResponsesWriter::open(Kind kind, const std::string& name) {
@@ -93,7 +130,7 @@ std::string ResponsesWriter::open(Kind kind, const std::string& name) {
   out += event("response.output_item.added", {{"output_index", items_.size() - 1}, {"item", std::move(item)}});
   if (kind == Kind::kCall) return out;
   json::object fields = place();
-  fields["part"] = part_object(kind == Kind::kReasoning, "");
+  fields["part"] = kind == Kind::kReasoning ? reasoning_part("") : text_part("", {});
   return out + event("response.content_part.added", std::move(fields));
 }
 
@@ -109,10 +146,10 @@ std::string ResponsesWriter::close() {
   } else {
     const bool reasoning = item.kind == Kind::kReasoning;
     fields["text"] = item.text;
-    if (!reasoning) fields["logprobs"] = json::array();
+    if (!reasoning) fields["logprobs"] = logprobs(item);
     out = event(reasoning ? "response.reasoning_text.done" : "response.output_text.done", std::move(fields));
     json::object part = place();
-    part["part"] = part_object(reasoning, item.text);
+    part["part"] = part_object(item);
     out += event("response.content_part.done", std::move(part));
   }
   return out + event("response.output_item.done",
@@ -126,7 +163,7 @@ json::object ResponsesWriter::place() const {
   return out;
 }
 
-std::string ResponsesWriter::end(const Usage& usage) {
+std::string ResponsesWriter::chat_end(const Usage& usage) {
   std::string out = items_.empty() ? open(Kind::kMessage) : "";
   out += close();
   const char* type = finish_ == FinishReason::kLength ? "response.incomplete" : "response.completed";
@@ -140,6 +177,8 @@ std::string ResponsesWriter::failure(const ApiError& error) {
 std::string ResponsesWriter::chat_whole(const std::vector<ChatChoice>& choices, const Usage& usage) {
   const ParsedAnswer& answer = choices[0].answer;
   finish_ = choices[0].event.finish;
+  note_logprobs(choices[0].event, choices[0].parts);
+  join_scores();
   if (!answer.reasoning.empty()) {
     add(Kind::kReasoning);
     items_.back().text = answer.reasoning;
@@ -155,9 +194,20 @@ std::string ResponsesWriter::chat_whole(const std::vector<ChatChoice>& choices, 
   return finished(usage);
 }
 
+// What is said between calls is one message where nothing is streamed.
+void ResponsesWriter::join_scores() {
+  for (size_t i = 1; i < scores_.size(); i++) {
+    scores_[0].insert(scores_[0].end(), scores_[i].begin(), scores_[i].end());
+  }
+}
+
 // Of the last item, once nothing is added to it.
 const char* ResponsesWriter::last_status() const {
   return finish_ == FinishReason::kLength ? "incomplete" : "completed";
+}
+
+json::object ResponsesWriter::part_object(const Item& item) const {
+  return item.kind == Kind::kReasoning ? reasoning_part(item.text) : text_part(item.text, logprobs(item));
 }
 
 json::object ResponsesWriter::item_object(const Item& item, const char* status) const {
@@ -171,7 +221,7 @@ json::object ResponsesWriter::item_object(const Item& item, const char* status) 
   }
   const bool reasoning = item.kind == Kind::kReasoning;
   out["type"] = reasoning ? "reasoning" : "message";
-  out["content"] = json::array{part_object(reasoning, item.text)};
+  out["content"] = json::array{part_object(item)};
   if (reasoning) {
     out["summary"] = json::array();
   } else {
@@ -218,9 +268,10 @@ std::string ResponsesWriter::response(const char* status, const Usage* usage, co
   out["background"] = false;
   out["store"] = asked_.store;
   out["error"] = nullptr;
+  // The codes that OpenAI has for it.
   if (error != nullptr) {
-    out["error"] =
-        json::object{{"code", error->code.empty() ? "server_error" : error->code}, {"message", error->message}};
+    const char* code = error->status == 429 ? "rate_limit_exceeded" : "server_error";
+    out["error"] = json::object{{"code", code}, {"message", error->message}};
   }
   out["incomplete_details"] = nullptr;
   out["usage"] = nullptr;

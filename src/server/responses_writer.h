@@ -2,11 +2,12 @@
 #pragma once
 
 #include <boost/json.hpp>
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "server/chat_answer.h"
+#include "server/chat_request.h"
 #include "server/openai_common.h"
 #include "server/response_store.h"
 
@@ -23,11 +24,10 @@ struct ResponsesAsked {
 class ResponsesWriter final : public ChatAnswerWriter {
  public:
   ResponsesWriter(const ServedModel& model, std::shared_ptr<ResponseStore> store, ResponsesAsked asked,
-                  std::shared_ptr<const AnswerParserOptions> options);
+                  const ChatRequest& chat);
 
   const char* stream_type() const override { return "text/event-stream"; }
   std::string begin(uint32_t choices) override;
-  std::string end(const Usage& usage) override;
   std::string failure(const ApiError& error) override;
 
  private:
@@ -37,11 +37,16 @@ class ResponsesWriter final : public ChatAnswerWriter {
     Kind kind = Kind::kMessage;
     std::string id, text;  // text: of a call the arguments
     std::string name, call_id;
+    size_t message = 0;  // of a message: how many are before it
   };
 
   std::string chat_news(const ChatNews& news) override;
+  std::string chat_end(const Usage& usage) override;
   std::string chat_whole(const std::vector<ChatChoice>& choices, const Usage& usage) override;
 
+  void note_logprobs(const TokenEvent& event, const std::vector<AnswerTokens::Part>& parts);
+  boost::json::array logprobs(const Item& item, size_t begin = 0) const;
+  void join_scores();
   void add(Kind kind, const std::string& name = "");
   std::string say(const AnswerDelta& delta);
   std::string ensure_open(Kind kind);
@@ -50,6 +55,7 @@ class ResponsesWriter final : public ChatAnswerWriter {
   std::string event(const std::string& type, boost::json::object fields);
   std::string response_event(const char* type, const std::string& response);
   boost::json::object place() const;
+  boost::json::object part_object(const Item& item) const;
   boost::json::object item_object(const Item& item, const char* status) const;
   const char* last_status() const;
   std::string response(const char* status, const Usage* usage, const ApiError* error) const;
@@ -59,10 +65,16 @@ class ResponsesWriter final : public ChatAnswerWriter {
   const AnswerHead head_;
   const std::shared_ptr<ResponseStore> store_;
   const ResponsesAsked asked_;
+  const Tokenizer* const tokenizer_;
+  const bool logprobs_, tokens_as_ids_;
   uint64_t sequence_ = 0;
   std::vector<Item> items_;
   bool open_ = false;
   FinishReason finish_ = FinishReason::kNone;
+  std::deque<boost::json::value> unsettled_;  // log-probabilities of the last tokens, of which nobody knows whose
+  std::vector<boost::json::array> scores_;    // by message: those of its tokens
+  bool in_content_ = false;                   // the last one is
+  size_t messages_ = 0, said_scores_ = 0;     // said_scores_: of the last message's, those that were in deltas
 };
 
 }  // namespace ingle

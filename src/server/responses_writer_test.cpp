@@ -5,6 +5,7 @@
 #include <set>
 
 #include "server/answer_events_test.h"
+#include "text/piece_tokenizer_test.h"
 
 namespace ingle {
 namespace {
@@ -16,10 +17,7 @@ class ResponsesWriterTest : public ::testing::Test {
   ResponsesWriterTest() { model.id = "m"; }
 
   ResponsesWriter writer(bool kept = true) {
-    return {model,
-            store,
-            {.echoed = "{\"tools\":[]}", .conversation = "[{}]", .store = kept, .owner = 3},
-            hermes_reading()};
+    return {model, store, {.echoed = "{\"tools\":[]}", .conversation = "[{}]", .store = kept, .owner = 3}, chat};
   }
 
   // The events of a stream, whose numbers must rise by one.
@@ -46,6 +44,7 @@ class ResponsesWriterTest : public ::testing::Test {
     return out;
   }
 
+  ChatRequest chat = chat_with_tools();
   ServedModel model;
   std::shared_ptr<ResponseStore> store = std::make_shared<ResponseStore>();
 };
@@ -137,7 +136,66 @@ TEST_F(ResponsesWriterTest, AFailureEndsTheStream) {
   said += stream.failure(shutting_down());
   const std::vector<json::object> all = events(said);
   EXPECT_EQ(all.back().at("type"), "response.failed");
-  EXPECT_EQ(all.back().at("response").at("error").at("code"), "shutting_down");
+  EXPECT_EQ(all.back().at("response").at("error").at("code"), "server_error");
+  const std::vector<json::object> full =
+      events(writer().failure({.status = 429, .message = "x", .param = {}, .code = {}}));
+  EXPECT_EQ(full.back().at("response").at("error").at("code"), "rate_limit_exceeded");
+}
+
+// "a-1 b-2": the tokens with their log-probabilities.
+std::string scores(const json::value& logprobs) {
+  std::string out;
+  for (const json::value& token : logprobs.as_array()) {
+    if (!out.empty()) out += ' ';
+    out += std::string(token.at("token").as_string()) + std::to_string(token.at("logprob").to_number<int>());
+    EXPECT_EQ(token.at("top_logprobs").at(0).at("token"), token.at("token"));
+    EXPECT_FALSE(token.at("bytes").as_array().empty());
+  }
+  return out;
+}
+
+TEST_F(ResponsesWriterTest, EachMessageHasTheLogprobsOfItsTokens) {
+  const std::vector<std::string> answer = {
+      "<think>",         "hm", "</think>",     "so", " ",    "it", "\n", "<tool_call>",
+      "{\"name\":\"f\"", "}",  "</tool_call>", "is", "<eos>"};
+  const std::unique_ptr<Tokenizer> tokenizer = tokenizer_of(answer);
+  chat.tokenizer = tokenizer.get();
+  chat.generation.request.logprobs = true;
+  const TokenEvent all = tokens_event(*tokenizer, answer, FinishReason::kStop);
+  const json::value whole = json::parse(writer().whole({all}, {}));
+  EXPECT_EQ(shape(whole), "rmc");
+  EXPECT_EQ(scores(whole.at("output").at(1).at("content").at(0).at("logprobs")), "so-4  -5 it-6 is-12");
+
+  ResponsesWriter stream = writer();
+  std::string said = stream.begin(1);
+  for (size_t i = 0; i < answer.size(); i++) {
+    TokenEvent event =
+        tokens_event(*tokenizer, {answer[i]}, i + 1 < answer.size() ? FinishReason::kNone : FinishReason::kStop);
+    event.logprobs[0] = -static_cast<float>(i + 1);
+    said += stream.news(0, event);
+  }
+  said += stream.end({});
+  const std::vector<json::object> told = events(said);
+  const json::value& response = told.back().at("response");
+  EXPECT_EQ(shape(response), "rmcm");
+  std::string deltas;
+  for (const json::object& one : told) {
+    const size_t index = one.contains("output_index") ? one.at("output_index").to_number<size_t>() : 0;
+    if (one.at("type") == "response.output_text.delta") deltas += "(" + scores(one.at("logprobs")) + ")";
+    if (one.at("type") == "response.output_text.done") {
+      const json::value& part = response.at("output").at(index).at("content").at(0);
+      EXPECT_EQ(one.at("logprobs"), part.at("logprobs"));
+      deltas += "[" + scores(part.at("logprobs")) + "]";
+    }
+  }
+  EXPECT_EQ(deltas, "(so-4)( -5 it-6)[so-4  -5 it-6](is-12)[is-12]");
+}
+
+TEST_F(ResponsesWriterTest, LogprobsAreForThoseWhoAsk) {
+  const std::unique_ptr<Tokenizer> tokenizer = tokenizer_of({"so"});
+  chat.tokenizer = tokenizer.get();
+  const json::value whole = json::parse(writer().whole({tokens_event(*tokenizer, {"so"}, FinishReason::kStop)}, {}));
+  EXPECT_TRUE(whole.at("output").at(0).at("content").at(0).at("logprobs").as_array().empty());
 }
 
 }  // namespace

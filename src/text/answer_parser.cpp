@@ -66,6 +66,23 @@ std::vector<AnswerDelta> AnswerParser::finish() {
   return std::exchange(out_, {});
 }
 
+AnswerParser::Part AnswerParser::part() const {
+  switch (state_) {
+    case State::kContent:
+      if (!held_.empty()) return Part::kUnsettled;
+      if (after_mark_) return calls_ > 0 ? Part::kCall : Part::kReasoning;
+      return space_.empty() ? Part::kContent : Part::kUnsettled;
+    case State::kReasoning:
+      return Part::kReasoning;
+    case State::kDropped:
+      return Part::kCall;
+    case State::kBetween:
+      return mark_ == kNowhere ? Part::kCall : Part::kUnsettled;
+    default:
+      return told_ ? Part::kCall : Part::kUnsettled;
+  }
+}
+
 // The answer ends inside a call, or after one.
 void AnswerParser::finish_calls() {
   if (state_ == State::kContent || state_ == State::kReasoning || state_ == State::kDropped) return;

@@ -68,6 +68,10 @@ class AnswerParser {
   std::vector<AnswerDelta> finish();
 
   uint32_t calls() const { return calls_; }  // told so far
+  // What the text so far ends with, a part's marks and the white space behind them with it. Unsettled: that depends on
+  // what follows.
+  enum class Part : uint8_t { kContent, kReasoning, kCall, kUnsettled };
+  Part part() const;
 
  private:
   enum class Place : uint8_t { kAnywhere, kLineStart, kAnswerStart };

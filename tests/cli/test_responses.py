@@ -145,7 +145,7 @@ class ResponsesTest(ServerTest):
                            ({"input": [{"type": "function_call", "call_id": "c", "name": 3}]}, "input[0].name"),
                            ({"input": [{"type": "function_call_output", "output": "x"}]}, "input[0].call_id"),
                            (ask(background=True), "background"), (ask(conversation="x"), "conversation"), (ask(prompt={"id": "x"}), "prompt"),
-                           (ask(top_logprobs=3), "top_logprobs"), (ask(max_output_tokens=0), "max_completion_tokens"),
+                           (ask(top_logprobs=21), "top_logprobs"), (ask(max_output_tokens=0), "max_output_tokens"),
                            (ask(tools=[{"type": "custom", "name": "f"}]), "tools[0]"), (ask(tools=3), "tools"), (ask(truncation="x"), "truncation"),
                            (ask(text=3), "text"), (ask(instructions=3), "instructions"), (ask(store="x"), "store"),
                            (ask(previous_response_id=3), "previous_response_id"), (ask(temperature="hot"), "temperature")]:
