@@ -1,4 +1,5 @@
 """A real `ingle serve` for the clients' tests. INGLE names the command, INGLE_CLIENTS_MODEL the model's file (SmolLM2)."""
+import contextlib
 import os
 import re
 import signal
@@ -15,11 +16,12 @@ MODEL = "smollm2"
 TIMEOUT_S = 60
 
 
-@pytest.fixture(scope="session")
-def url(tmp_path_factory):
+@contextlib.contextmanager
+def serving(model, alias, home):
+    """The URL of a server of the model."""
     environ = {k: v for k, v in os.environ.items() if not k.startswith("INGLE")}
-    environ["INGLE_HOME"] = str(tmp_path_factory.mktemp("home"))
-    words = [os.environ["INGLE"], "serve", os.environ["INGLE_CLIENTS_MODEL"], "--port", "0", "--alias", MODEL]
+    environ["INGLE_HOME"] = str(home)
+    words = [os.environ["INGLE"], "serve", model, "--port", "0", "--alias", alias]
     server = subprocess.Popen(words, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, env=environ, text=True)
     said = ""
     for line in server.stderr:
@@ -32,3 +34,9 @@ def url(tmp_path_factory):
     yield found.group(1)
     server.send_signal(signal.SIGTERM)
     assert server.wait(TIMEOUT_S) == 0
+
+
+@pytest.fixture(scope="session")
+def url(tmp_path_factory):
+    with serving(os.environ["INGLE_CLIENTS_MODEL"], MODEL, tmp_path_factory.mktemp("home")) as url:
+        yield url
