@@ -1,30 +1,65 @@
 #include "engine/step_pacer.h"
 
+#include <algorithm>
+
 namespace ingle {
 namespace {
 
 constexpr double kGrowth = 0.25;
+constexpr double kNewStep = 0.3;      // weight of the last step's time among those without prompts
+constexpr double kSlowestStep = 2;    // of their mean: what else the machine did is not the step's cost
+constexpr uint32_t kTileColumns = 8;  // a part of a tile takes as long as all of it (docs/performance.md)
 
 }  // namespace
 
 uint32_t StepPacer::slice(uint32_t decoding) const {
   if (budget_ms_ == 0 || decoding == 0) return kUnlimited;
-  const double tokens = tokens_ - decoding;
-  if (tokens <= kLeastSlice) return kLeastSlice;
-  return tokens < kUnlimited ? static_cast<uint32_t>(tokens) / kLeastSlice * kLeastSlice : kUnlimited;
+  const double tokens = std::max(tokens_ - decoding, 1.0);
+  if (tokens >= kUnlimited) return kUnlimited;
+  const auto whole = static_cast<uint32_t>(tokens);
+  // Deep in a long prompt a token costs as much as a tile elsewhere, so that there are slices of less than one.
+  return whole < kTileColumns ? whole : whole / kTileColumns * kTileColumns;
 }
 
-// A step takes longer with more tokens, but at most in proportion to them: weights are read once for all. So what a
-// step took tells how many tokens surely fit; a guess that they all cost the same would fit too many.
+// Fewer take less, but not less than their part.
+double StepPacer::answers_ms(uint32_t decoding) const {
+  return decoding < answers_ ? answers_ms_ * decoding / answers_ : answers_ms_;
+}
+
+double StepPacer::target_ms(uint32_t decoding) const {
+  return std::max(budget_ms_, answers_ms(decoding) + kLeastShare * budget_ms_);
+}
+
+void StepPacer::set_answers(uint32_t decoding, double ms) {
+  answers_ = decoding;
+  answers_ms_ = ms;
+}
+
+// The time of a step over its tokens of prompts is convex: it begins with what the answers take, stays near that while
+// reading the weights hides the arithmetic, and rises by attention and multiplications. So below a step that was seen,
+// the straight line from the answers' time to it says too much rather than too little; above it, a step grows at most
+// in proportion to all its tokens.
 void StepPacer::observe(uint32_t decoding, uint32_t prompt_tokens, double ms) {
-  if (prompt_tokens == 0 || ms <= 0) return;
-  const double fitting = (decoding + prompt_tokens) * budget_ms_ / ms;
-  // Less at once, more by and by, since the time of equal steps varies. A step within the budget that was smaller than
-  // it might have been is no reason to take less.
-  if (ms > budget_ms_) {
-    tokens_ = fitting;
-  } else if (fitting > tokens_) {
-    tokens_ += kGrowth * (fitting - tokens_);
+  if (ms <= 0) return;
+  const double known = answers_ms(decoding);
+  if (prompt_tokens == 0) {
+    const double usual = known == 0 ? ms : known;
+    return set_answers(decoding, usual + kNewStep * (std::min(ms, kSlowestStep * usual) - usual));
+  }
+  if (ms < known) set_answers(decoding, ms);
+  const double target = target_ms(decoding);
+  if (ms <= target) {
+    // More by and by, since the time of equal steps varies. A step that was smaller than it might have been is no
+    // reason to take less.
+    const double fitting = (decoding + prompt_tokens) * target / ms;
+    if (fitting > tokens_) tokens_ += kGrowth * (fitting - tokens_);
+  } else if (decoding > 0 && prompt_tokens == 1) {
+    // It can't be less, so this is what the answers take by now, as far as can be told.
+    set_answers(decoding, ms);
+    tokens_ = decoding + 1;
+  } else {
+    const double answers = answers_ms(decoding);
+    tokens_ = decoding + prompt_tokens * (target - answers) / (ms - answers);
   }
 }
 

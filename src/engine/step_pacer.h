@@ -11,20 +11,29 @@ namespace ingle {
 class StepPacer {
  public:
   static constexpr uint32_t kUnlimited = std::numeric_limits<uint32_t>::max();
-  // One tile of columns: beside the tokens of answers it costs next to nothing, and prompts always move on.
-  static constexpr uint32_t kLeastSlice = 8;
+  // What prompts may add to a step, as a part of the budget, where the answers alone take most of it or more: prompts
+  // always move on.
+  static constexpr double kLeastShare = 0.4;
 
   // budget_ms: of a step with running answers; 0: no limit.
   explicit StepPacer(double budget_ms = 0) : budget_ms_(budget_ms) {}
 
-  // Prompt tokens at most, in a step that computes the next token of `decoding` answers.
+  // Prompt tokens at most, in a step that computes the next token of `decoding` answers; 1 or more.
   uint32_t slice(uint32_t decoding) const;
   // What a step took.
   void observe(uint32_t decoding, uint32_t prompt_tokens, double ms);
 
  private:
+  // Of a step without prompts, and of one as long as it may be; no more than the first really takes.
+  double answers_ms(uint32_t decoding) const;
+  double target_ms(uint32_t decoding) const;
+  void set_answers(uint32_t decoding, double ms);
+
   const double budget_ms_;
-  double tokens_ = 16;  // of answers and prompts in a step; to begin with, two tiles
+  double tokens_ = 16;  // of answers and prompts in a step; to begin with, two tiles of columns
+  // What so many answers take without prompts, as far as is known; 0: nothing is.
+  uint32_t answers_ = 0;
+  double answers_ms_ = 0;
 };
 
 }  // namespace ingle

@@ -27,22 +27,34 @@ struct Machine {
   }
 };
 
+// A step of so many answers and no prompts, as often as there were before a newcomer came.
+void decode(StepPacer& pacer, const Machine& machine, uint32_t decoding) {
+  for (int i = 0; i < 20; i++) pacer.observe(decoding, 0, machine.step_ms(decoding, 0, 0));
+}
+
 TEST(StepPacer, ALongPromptKeepsToTheBudgetOnFastAndSlowMachines) {
-  const Machine machines[] = {{5, 0.3, 1e-5}, {30, 5, 2e-4}, {60, 4, 0}, {90, 20, 1e-3}, {1, 0.02, 1e-6}};
+  // The third is one on which eight tokens at the prompt's end take far more than the budget.
+  const Machine machines[] = {{5, 0.3, 1e-5}, {30, 5, 2e-4},  {35, 4, 1e-3},
+                              {60, 4, 0},     {90, 20, 1e-3}, {1, 0.02, 1e-6}};
   for (const Machine& machine : machines) {
-    for (const uint32_t decoding : {1u, 3u}) {
+    for (const uint32_t decoding : {1u, 3u, 6u}) {
       StepPacer pacer(kBudgetMs);
+      decode(pacer, machine, decoding);
       std::mt19937 random(decoding);
       std::uniform_real_distribution<double> noise(0.95, 1.05);
-      const double least_ms = machine.step_ms(decoding, StepPacer::kLeastSlice, 16384) * 1.05;
+      // Where answers, or they and a single token, take most of the budget or more, prompts add a little to it.
+      const double share_ms = StepPacer::kLeastShare * kBudgetMs;
+      const double least_ms = std::max(kBudgetMs, machine.step_ms(decoding, 0, 0) + share_ms);
       uint32_t steps = 0, timid = 0;
       for (uint32_t depth = 0; depth < 16384; steps++) {
         const uint32_t slice = std::min(pacer.slice(decoding), 512u);
-        ASSERT_GE(slice, StepPacer::kLeastSlice);
+        ASSERT_GE(slice, 1u);
         const double ms = machine.step_ms(decoding, slice, depth) * noise(random);
+        const double one_ms = machine.step_ms(decoding, 1, depth) * 1.05;
+        const double wanted_ms = one_ms > least_ms ? one_ms + share_ms : least_ms;
         // The first slice is a guess.
         if (steps > 0) {
-          EXPECT_LE(ms, std::max(1.2 * kBudgetMs, least_ms)) << slice << " tokens at " << depth;
+          EXPECT_LE(ms, 1.2 * wanted_ms) << slice << " tokens at " << depth << ", " << machine.token_ms << " ms each";
         }
         pacer.observe(decoding, slice, ms);
         depth += slice;
@@ -56,14 +68,24 @@ TEST(StepPacer, ALongPromptKeepsToTheBudgetOnFastAndSlowMachines) {
 
 TEST(StepPacer, AHiccupIsForgotten) {
   StepPacer pacer(kBudgetMs);
+  pacer.observe(2, 0, 20);
   const auto step = [&] { pacer.observe(2, pacer.slice(2), 20 + pacer.slice(2)); };
   for (int i = 0; i < 60; i++) step();
   const uint32_t usual = pacer.slice(2);
   EXPECT_NEAR(usual, 80, 8);
   pacer.observe(2, usual, 4000);
-  EXPECT_EQ(pacer.slice(2), StepPacer::kLeastSlice);
+  EXPECT_LE(pacer.slice(2), 8u);
   for (int i = 0; i < 60; i++) step();
   EXPECT_NEAR(pacer.slice(2), usual, 8);
+  // Of a step without prompts, too.
+  for (const uint32_t prompt_tokens : {0u, 1u}) {
+    pacer.observe(2, prompt_tokens, 4000);
+    for (int i = 0; i < 60; i++) {
+      EXPECT_LE(20 + pacer.slice(2), 1.2 * kBudgetMs);
+      step();
+    }
+    EXPECT_NEAR(pacer.slice(2), usual, 8);
+  }
 }
 
 TEST(StepPacer, TheEndOfAPromptIsNoReasonToTakeLess) {
@@ -76,9 +98,41 @@ TEST(StepPacer, TheEndOfAPromptIsNoReasonToTakeLess) {
 }
 
 TEST(StepPacer, AnswersThatFillTheBudgetStillLetPromptsMoveOn) {
+  // Reading the weights takes more than the budget; a token beside them costs next to nothing, or much.
+  for (const Machine& machine : {Machine{150, 1, 0}, Machine{150, 20, 0}}) {
+    StepPacer pacer(kBudgetMs);
+    decode(pacer, machine, 2);
+    uint32_t tokens = 0;
+    for (int i = 0; i < 100; i++) {
+      const uint32_t slice = pacer.slice(2);
+      tokens += slice;
+      pacer.observe(2, slice, machine.step_ms(2, slice, 0));
+    }
+    EXPECT_GE(tokens, 500u);
+    EXPECT_LE(machine.step_ms(2, pacer.slice(2), 0), 1.2 * (150 + StepPacer::kLeastShare * kBudgetMs));
+  }
+}
+
+// While one prompt follows the other, no step tells what the answers alone take.
+TEST(StepPacer, AnswersThatBecomeManyOrFewAreNoticed) {
   StepPacer pacer(kBudgetMs);
-  pacer.observe(1, 32, 400);
-  EXPECT_EQ(pacer.slice(1), StepPacer::kLeastSlice);
+  const Machine machine{30, 5, 0};
+  decode(pacer, machine, 2);
+  uint32_t decoding = 2;
+  const auto step = [&] {
+    const uint32_t slice = pacer.slice(decoding);
+    const double ms = machine.step_ms(decoding, slice, 0);
+    pacer.observe(decoding, slice, ms);
+    return ms;
+  };
+  for (int i = 0; i < 30; i++) step();
+  decoding = 30;
+  for (int i = 0; i < 30; i++) step();
+  EXPECT_GE(pacer.slice(decoding), 6u);
+  EXPECT_LE(step(), 1.2 * (150 + StepPacer::kLeastShare * kBudgetMs));
+  decoding = 2;
+  for (int i = 0; i < 3; i++) step();
+  for (int i = 0; i < 100; i++) EXPECT_LE(step(), 1.2 * kBudgetMs);
 }
 
 }  // namespace
