@@ -9,6 +9,8 @@
 #include <chrono>
 #include <cstdint>
 
+#include "base/thread_name.h"
+
 namespace ingle {
 namespace {
 
@@ -30,6 +32,7 @@ bool HugePageCollapser::available() {
 
 HugePageCollapser::HugePageCollapser(std::byte* data, size_t bytes)
     : thread_([this, data, bytes] {
+        name_this_thread("ingle-pages");
         collapse(data, bytes);
         const std::lock_guard lock(mutex_);
         done_ = true;

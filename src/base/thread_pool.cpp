@@ -2,6 +2,8 @@
 
 #include <cfenv>
 
+#include "base/thread_name.h"
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -81,6 +83,7 @@ void ThreadPool::run(const std::function<void(uint32_t thread)>& work) {
 }
 
 void ThreadPool::loop(uint32_t thread) {
+  name_this_thread("ingle-compute");
   set_default_float_environment();
   for (uint32_t generation = 0;; generation++) {
     wait_for_change(started_, generation);

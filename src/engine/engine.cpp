@@ -144,7 +144,7 @@ Result<std::unique_ptr<TokenStream>> Engine::submit(Request request) { return im
 
 void Engine::settle() { impl_->loop->settle(); }
 
-std::chrono::milliseconds Engine::step_age() const { return impl_->loop->step_age(); }
+std::chrono::milliseconds Engine::stalled_for() const { return impl_->loop->stalled_for(); }
 
 const EngineMetrics& Engine::metrics() const { return impl_->loop->metrics(); }
 

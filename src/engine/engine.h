@@ -86,8 +86,9 @@ class Engine {
 
   const Tokenizer& tokenizer() const;
   const ModelInfo& info() const;
-  // How long the step that is being run has taken so far, 0 between steps: a loop that hangs is seen by this.
-  std::chrono::milliseconds step_age() const;
+  // How long the loop has had something to do and got no step done; 0 while there is nothing to do. A loop that hangs
+  // is seen by this.
+  std::chrono::milliseconds stalled_for() const;
   const EngineMetrics& metrics() const;
 
  private:

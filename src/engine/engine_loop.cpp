@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/thread_name.h"
 #include "base/thread_pool.h"
 
 namespace ingle {
@@ -184,20 +185,22 @@ Result<std::unique_ptr<TokenStream>> EngineLoop::submit(Request request) {
   return std::unique_ptr<TokenStream>(std::move(stream));
 }
 
-std::chrono::milliseconds EngineLoop::step_age() const {
-  const Clock::rep started = step_started_.load(std::memory_order_relaxed);
-  if (started == 0) return {};
-  return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now().time_since_epoch() -
-                                                               Clock::duration(started));
+std::chrono::milliseconds EngineLoop::stalled_for() const {
+  const Clock::rep last = last_progress_.load(std::memory_order_relaxed);
+  if (last == 0) return {};
+  return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now().time_since_epoch() - Clock::duration(last));
+}
+
+void EngineLoop::note_progress() {
+  last_progress_.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
 }
 
 void EngineLoop::run() {
+  name_this_thread("ingle-engine");
   set_default_float_environment();
   while (take_requests()) {
     drop_cancelled();
-    step_started_.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
-    run_step();
-    step_started_.store(0, std::memory_order_relaxed);
+    if (run_step()) note_progress();
   }
   while (!active_.empty()) finish(*active_.back(), end_event(FinishReason::kCancelled));
 }
@@ -208,7 +211,11 @@ bool EngineLoop::take_requests() {
   bool stop;
   {
     std::unique_lock lock(mutex_);
-    if (scheduler_.idle()) wake_.wait(lock, [this] { return stop_ || !inbox_.empty(); });
+    if (scheduler_.idle()) {
+      last_progress_.store(0, std::memory_order_relaxed);
+      wake_.wait(lock, [this] { return stop_ || !inbox_.empty(); });
+      note_progress();
+    }
     arrived.swap(inbox_);
     stop = stop_;
   }
@@ -254,11 +261,12 @@ uint32_t EngineLoop::guess(Active& active, uint32_t tokens, uint32_t most) {
   return active.guessed = active.sequence.guesses;
 }
 
-void EngineLoop::run_step() {
+// False if there was nothing to compute.
+bool EngineLoop::run_step() {
   guess();
   const Step& step = scheduler_.next(pacer_);
   count_places();
-  if (step.batch.tokens.empty()) return;
+  if (step.batch.tokens.empty()) return false;
   const Clock::time_point now = Clock::now();
   for (const Sequence* sequence : step.sequences) {
     Active& active = find(sequence);
@@ -294,6 +302,7 @@ void EngineLoop::run_step() {
     while (i + 1 < picked_.size() && picked_[i + 1].active == active) i++;  // what would have followed its end
   }
   for (Active* active : pooled_) deliver_embedding(*active);
+  return true;
 }
 
 void EngineLoop::pool_row(const OutputRow& row, std::span<const float> hidden) {

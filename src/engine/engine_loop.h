@@ -58,8 +58,8 @@ class EngineLoop {
   Result<std::unique_ptr<TokenStream>> submit(Request request);
   // As Engine::settle.
   void settle() { backend_->settle(); }
-  // As Engine::step_age.
-  std::chrono::milliseconds step_age() const;
+  // As Engine::stalled_for.
+  std::chrono::milliseconds stalled_for() const;
   const EngineMetrics& metrics() const { return metrics_; }
 
  private:
@@ -97,11 +97,12 @@ class EngineLoop {
   Status validate_embedding(const Request& request) const;
   Status validate_generation(const Request& request) const;
   void run();
+  void note_progress();
   bool take_requests();
   void drop_cancelled();
   void guess();
   uint32_t guess(Active& active, uint32_t tokens, uint32_t most);
-  void run_step();
+  bool run_step();
   void score_prompt_token(Active& active, uint32_t position, std::span<const float> logits);
   bool came_true(const Active& active, const OutputRow& row) const;
   Result<TokenId> pick_token(Active& active, const OutputRow& row, std::span<const float> logits);
@@ -128,7 +129,7 @@ class EngineLoop {
   std::vector<Picked> picked_;                   // in this step
   std::vector<Active*> pooled_;                  // whose last hidden state came in this step
   EngineMetrics metrics_;
-  std::atomic<Clock::rep> step_started_{0};  // of the step that runs; 0: none does
+  std::atomic<Clock::rep> last_progress_{0};  // 0: there is nothing to do
 
   std::mutex mutex_;  // of what follows
   std::condition_variable wake_;

@@ -283,16 +283,33 @@ TEST(EngineLoop, AStreamIsReadWithoutBlockingWhenToldOfNews) {
 
 TEST(EngineLoop, AStepThatHangsIsSeen) {
   World world;
-  EXPECT_EQ(world.loop->step_age().count(), 0);
+  EXPECT_EQ(world.loop->stalled_for().count(), 0);
   std::promise<void> go;
   world.on_step = [gate = go.get_future().share()] { gate.wait(); };
   const std::unique_ptr<TokenStream> stream = world.submit(greedy({1, 2, 3}, 2));
-  while (world.loop->step_age() < std::chrono::milliseconds(20)) std::this_thread::yield();
-  const std::chrono::milliseconds before = world.loop->step_age();
-  while (world.loop->step_age() <= before) std::this_thread::yield();
+  while (world.loop->stalled_for() < std::chrono::milliseconds(20)) std::this_thread::yield();
+  const std::chrono::milliseconds before = world.loop->stalled_for();
+  while (world.loop->stalled_for() <= before) std::this_thread::yield();
   go.set_value();
   World::read(*stream);
-  while (world.loop->step_age().count() > 0) std::this_thread::yield();
+  while (world.loop->stalled_for().count() > 0) std::this_thread::yield();
+}
+
+// An answer that takes long is no stall, however many steps it takes.
+TEST(EngineLoop, ALoopThatGetsOnHasNotStalled) {
+  World world;
+  std::chrono::milliseconds longest{0};
+  world.on_step = [&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(3));
+    longest = std::max(longest, world.loop->stalled_for());
+  };
+  Request request = greedy({1, 2, 3}, 200);
+  request.ignore_eos = true;
+  const auto start = std::chrono::steady_clock::now();
+  const std::unique_ptr<TokenStream> stream = world.submit(request);
+  World::read(*stream);
+  EXPECT_GE(longest.count(), 3);
+  EXPECT_LT(longest, (std::chrono::steady_clock::now() - start) / 2);
 }
 
 TEST(EngineLoop, TheEndOfACancelledAnswerIsToldUnlessItsStreamIsGone) {

@@ -25,6 +25,7 @@ class ClientStream {
   bool is_tls() const { return tls_.has_value(); }
   executor_type get_executor() { return tcp_.get_executor(); }
   boost::asio::ip::tcp::socket& socket() { return tcp_.socket(); }
+  bool is_open() const { return tcp_.socket().is_open(); }
   // As those of boost::beast::tcp_stream; also the waits below count.
   template <typename Duration>
   void expires_after(Duration duration) {

@@ -34,8 +34,9 @@ constexpr size_t kReadBytes = 16384;
 constexpr uint32_t kMaxHeaderBytes = 32768;
 constexpr size_t kMaxBufferedBytes = 131072;  // read ahead: headers, and what a client sends before its answer is there
 constexpr std::chrono::seconds kLinger{2};
-constexpr size_t kSlowestBytesPerS = 16384;                       // of a client that reads its answer
-constexpr int kAskAfter_s = 30, kAskEvery_s = 10, kAskTimes = 3;  // of a silent client whether it is there
+constexpr size_t kLingerBytes = size_t{64} << 20;
+constexpr uint64_t kSmallBodyBytes = 65536;  // is taken whatever bodies there are: large ones shut no small ones out
+constexpr size_t kSlowestBytesPerS = 16384;  // of a client that reads its answer
 
 // What to say of headers or a body that can't be read; 0: the client has gone or was too slow, and hears nothing.
 unsigned status_of(const error_code& error) {
@@ -51,20 +52,28 @@ std::string describe(unsigned status, uint64_t max_body_bytes) {
   return "the request is not HTTP";
 }
 
-// A client whose machine or network has gone says nothing: the system has to ask, and sooner than its default of hours.
-void notice_vanished(tcp::socket& socket) {
+// A client whose machine or network has gone says nothing. While it is owed nothing the system has to ask whether it is
+// there, and sooner than its default of hours; while something is on its way, it must not be sent again for a quarter
+// of an hour.
+void notice_vanished(tcp::socket& socket, std::chrono::milliseconds timeout) {
   error_code ignored;
   socket.set_option(asio::socket_base::keep_alive(true), ignored);
-  const auto set = [&](int option, int value) {
-    (void)::setsockopt(socket.native_handle(), IPPROTO_TCP, option, &value, sizeof value);
+  const auto set = [&](int option, int64_t value) {
+    const int number = static_cast<int>(std::max<int64_t>(value, 1));
+    (void)::setsockopt(socket.native_handle(), IPPROTO_TCP, option, &number, sizeof number);
   };
+  constexpr int kQuestions = 3;
+  const int64_t seconds = std::chrono::ceil<std::chrono::seconds>(timeout).count();
 #ifdef TCP_KEEPIDLE
-  set(TCP_KEEPIDLE, kAskAfter_s);
+  set(TCP_KEEPIDLE, seconds / 2);
 #else
-  set(TCP_KEEPALIVE, kAskAfter_s);
+  set(TCP_KEEPALIVE, seconds / 2);
 #endif
-  set(TCP_KEEPINTVL, kAskEvery_s);
-  set(TCP_KEEPCNT, kAskTimes);
+  set(TCP_KEEPINTVL, seconds / 2 / kQuestions);
+  set(TCP_KEEPCNT, kQuestions);
+#ifdef TCP_USER_TIMEOUT
+  set(TCP_USER_TIMEOUT, timeout.count());
+#endif
 }
 
 }  // namespace
@@ -118,7 +127,7 @@ void Connection::start() {
   waker_ = std::make_shared<Waker>(server_.network, weak_from_this());
   error_code ignored;
   stream_.socket().set_option(tcp::no_delay(true), ignored);
-  notice_vanished(stream_.socket());
+  notice_vanished(stream_.socket(), server_.options.vanished_timeout);
   stream_.socket().non_blocking(true, ignored);
   const auto run_it = [self = shared_from_this()]() -> asio::awaitable<void> { co_await self->run(); };
   asio::co_spawn(server_.network, run_it, asio::detached);
@@ -221,6 +230,7 @@ asio::awaitable<bool> Connection::serve_one() {
 asio::awaitable<bool> Connection::wait_for_request() {
   if (buffer_.size() > 0) co_return true;
   idle_ = true;
+  idle_since_ = std::chrono::steady_clock::now();
   // Under TLS the read that watched the client goes on, and takes what comes next.
   if (stream_.is_tls() && watching_) {
     const bool done = co_await wait_for_watch();
@@ -257,6 +267,7 @@ asio::awaitable<bool> Connection::read_body(Parser& parser, const HttpRequest& r
     if (!sent) co_return false;
   }
   stream_.expires_after(server_.options.body_timeout);
+  parser.eager(true);  // all chunks that are there in one go: tiny ones would take a turn of the thread each
   while (!parser.is_done()) {
     const auto [error, bytes] = co_await http::async_read_some(stream_, buffer_, parser, kAwait);
     std::optional<HttpResponse> refused;
@@ -289,11 +300,12 @@ HttpRequest Connection::request_of(const Parser& parser) {
 }
 
 // Counts the bytes of this connection's body in place of those before; false if that is too much for all together.
+// Small ones are bounded by the number of connections.
 bool Connection::charge(uint64_t body_bytes) {
   server_.buffered_bytes -= charged_bytes_;
   server_.buffered_bytes += body_bytes;
   charged_bytes_ = body_bytes;
-  return server_.buffered_bytes <= server_.options.max_buffered_bytes;
+  return body_bytes <= kSmallBodyBytes || server_.buffered_bytes <= server_.options.max_buffered_bytes;
 }
 
 asio::awaitable<void> Connection::make_answer(const HttpRequest& request) {
@@ -374,9 +386,10 @@ asio::awaitable<void> Connection::linger() {
   if (!stream_.is_tls()) stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
   stream_.expires_after(kLinger);
   std::array<char, kReadBytes> thrown_away;
-  while (true) {
+  for (size_t taken = 0; taken < kLingerBytes;) {
     const auto [error, bytes] = co_await stream_.async_read_some(asio::buffer(thrown_away), kAwait);
     if (error) co_return;
+    taken += bytes;
   }
 }
 

@@ -13,6 +13,7 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <set>
@@ -51,6 +52,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // Ends the answer that is under way.
   void stop_answer();
   void close();
+  // Is open, and has not begun a request.
+  bool is_idle() const { return idle_ && stream_.is_open(); }
+  std::chrono::steady_clock::time_point idle_since() const { return idle_since_; }
   // The network thread has ended: the engine's word is not taken any more.
   void stop_listening();
 
@@ -88,6 +92,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::shared_ptr<Waker> waker_;
   std::unique_ptr<Answer> answer_;
   uint64_t charged_bytes_ = 0;
+  std::chrono::steady_clock::time_point idle_since_ = std::chrono::steady_clock::now();
   bool idle_ = true, draining_ = false, stopping_ = false;
   bool watching_ = false, has_news_ = false, client_gone_ = false;
 };

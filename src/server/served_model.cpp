@@ -13,8 +13,6 @@ namespace {
 
 // Raised whenever the same model and request could give other bits than before (docs/numerics.md).
 constexpr int kNumericsVersion = 1;
-// Far longer than a step takes: the largest slice of a prompt on a slow machine.
-constexpr std::chrono::minutes kHungAfter{2};
 
 const char* kv_name(KvType type) {
   switch (type) {
@@ -64,7 +62,7 @@ std::shared_ptr<ServedModel> OneModel::find(std::string_view name) {
   return kept.ok() && kept->digest == model_->digest ? model_ : nullptr;
 }
 
-bool OneModel::healthy() const { return model_->engine->step_age() < kHungAfter; }
+bool OneModel::healthy() const { return model_->engine->stalled_for() < hung_after_; }
 
 Result<std::shared_ptr<ServedModel>> serve_engine(Engine& engine, ServedModelOptions options) {
   auto model = std::make_shared<ServedModel>();

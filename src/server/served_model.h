@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -55,12 +56,15 @@ class ServedModels {
 };
 
 inline constexpr std::string_view kLatestTag = ":latest";
+// Far longer than a step takes: the largest slice of a prompt on a slow machine.
+inline constexpr std::chrono::minutes kHungAfter{2};
 
 class OneModel final : public ServedModels {
  public:
   // The library, if there is one, outlives it.
-  explicit OneModel(std::shared_ptr<ServedModel> model, ModelLibrary* library = nullptr)
-      : model_(std::move(model)), library_(library) {}
+  explicit OneModel(std::shared_ptr<ServedModel> model, ModelLibrary* library = nullptr,
+                    std::chrono::milliseconds hung_after = kHungAfter)
+      : model_(std::move(model)), library_(library), hung_after_(hung_after) {}
   // By the model's own names, or by one that the library has for the same file.
   std::shared_ptr<ServedModel> find(std::string_view name) override;
   std::vector<std::shared_ptr<ServedModel>> list() override { return {model_}; }
@@ -70,6 +74,7 @@ class OneModel final : public ServedModels {
  private:
   const std::shared_ptr<ServedModel> model_;
   ModelLibrary* const library_;
+  const std::chrono::milliseconds hung_after_;
 };
 
 struct ServedModelOptions {

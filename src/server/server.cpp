@@ -24,28 +24,38 @@ using tcp = asio::ip::tcp;
 namespace {
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
-constexpr std::chrono::milliseconds kPauseWithoutFiles{100};
+constexpr std::chrono::milliseconds kPauseAfterFailure{100};
 constexpr rlim_t kOtherFiles = 256;            // besides connections: the model's, the system's
 constexpr std::chrono::seconds kLastWords{2};  // for what ends streams to be sent
 
-// Each connection is an open file, of which a process may have 1024 on most systems until it asks for more.
-void allow_open_files(rlim_t count) {
+// Each connection is an open file, of which a process may have 1024 on most systems until it asks for more. How many
+// connections there may be, so that files are left for what else the server does.
+uint32_t allow_connections(uint32_t wanted) {
+  const rlim_t files = wanted + kOtherFiles;
   rlimit limit;
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= count) return;
-  limit.rlim_cur = std::min(count, limit.rlim_max);
-  (void)::setrlimit(RLIMIT_NOFILE, &limit);
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return wanted;
+  if (limit.rlim_cur < files) {
+    limit.rlim_cur = std::min(files, limit.rlim_max);
+    (void)::setrlimit(RLIMIT_NOFILE, &limit);
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return wanted;
+  }
+  const rlim_t others = std::min(kOtherFiles, limit.rlim_cur / 2);
+  return static_cast<uint32_t>(std::clamp<rlim_t>(limit.rlim_cur - others, 1, wanted));
 }
 
 class Server {
  public:
   Server(const ServerOptions& options, Api& api)
-      : options_(options), state_(options, api), signals_(state_.network), deadline_(state_.network) {
+      : options_(options),
+        max_connections_(allow_connections(options.max_connections)),
+        state_(options, api),
+        signals_(state_.network),
+        deadline_(state_.network) {
     state_.on_connection_end = [this] { end_if_done(); };
     // Before anyone is told that the server listens, and may want it to end.
     error_code ignored;
     signals_.add(SIGINT, ignored);
     signals_.add(SIGTERM, ignored);
-    allow_open_files(options.max_connections + kOtherFiles);
   }
 
   ~Server() { state_.on_connection_end = nullptr; }
@@ -56,11 +66,14 @@ class Server {
  private:
   Status listen_at(const tcp::endpoint& endpoint);
   asio::awaitable<void> accept_all(tcp::acceptor& acceptor);
+  void take_in(tcp::socket socket);
+  bool end_an_idle_one();
   asio::awaitable<void> watch_signals();
   asio::awaitable<void> drain();
   void end_if_done();
 
   const ServerOptions& options_;
+  const uint32_t max_connections_;
   ServerState state_;
   std::list<tcp::acceptor> acceptors_;
   asio::signal_set signals_;
@@ -128,17 +141,33 @@ asio::awaitable<void> Server::accept_all(tcp::acceptor& acceptor) {
   while (acceptor.is_open()) {
     auto [error, socket] = co_await acceptor.async_accept(kAwait);
     if (error == asio::error::operation_aborted) co_return;
-    if (error) {
-      // Out of files, most likely: some will be given back.
-      asio::steady_timer pause(state_.network, kPauseWithoutFiles);
-      co_await pause.async_wait(kAwait);
+    if (!error) {
+      take_in(std::move(socket));
       continue;
     }
-    // Beyond the limit a connection is closed at once: waiting for others to end would let idle ones shut everybody
-    // out.
-    if (state_.connections.size() >= options_.max_connections) continue;
-    std::make_shared<Connection>(std::move(socket), state_)->start();
+    if (error == asio::error::no_descriptors && end_an_idle_one()) continue;
+    // Others on this machine may have all files, or all memory; not for ever.
+    asio::steady_timer pause(state_.network, kPauseAfterFailure);
+    co_await pause.async_wait(kAwait);
   }
+}
+
+// Beyond the limit, in the place of one that asks for nothing; if all do, it is closed at once: to wait for their ends
+// would let slow ones shut everybody out.
+void Server::take_in(tcp::socket socket) {
+  if (state_.connections.size() >= max_connections_ && !end_an_idle_one()) return;
+  std::make_shared<Connection>(std::move(socket), state_)->start();
+}
+
+// The one that has asked for nothing the longest; false if there is none.
+bool Server::end_an_idle_one() {
+  Connection* longest = nullptr;
+  for (Connection* connection : state_.connections) {
+    if (!connection->is_idle()) continue;
+    if (longest == nullptr || connection->idle_since() < longest->idle_since()) longest = connection;
+  }
+  if (longest != nullptr) longest->close();
+  return longest != nullptr;
 }
 
 asio::awaitable<void> Server::watch_signals() {

@@ -15,18 +15,21 @@
 namespace ingle {
 
 struct ServerOptions {
+  using Milliseconds = std::chrono::milliseconds;
+
   std::string host = "127.0.0.1";
   uint16_t port = 11434;                           // 0: one that is free
   std::shared_ptr<boost::asio::ssl::context> tls;  // plain HTTP without
   uint32_t workers = 2;
-  uint32_t max_connections = 4096;
+  uint32_t max_connections = 4096;  // fewer where the system allows fewer open files
   uint64_t max_body_bytes = uint64_t{16} << 20;
-  uint64_t max_buffered_bytes = uint64_t{256} << 20;  // of the bodies of all requests together
-  std::chrono::seconds idle_timeout{120};             // between two requests of a connection
-  std::chrono::seconds header_timeout{15};            // from the first byte of a request to the last of its headers
-  std::chrono::seconds body_timeout{60};              // for the whole body
-  std::chrono::seconds write_timeout{30};             // for the client to take what it is sent
-  std::chrono::seconds drain_timeout{30};             // for answers to finish once the server is told to end
+  uint64_t max_buffered_bytes = uint64_t{256} << 20;  // of the bodies of all requests together, small ones aside
+  Milliseconds idle_timeout{120'000};                 // between two requests of a connection
+  Milliseconds header_timeout{15'000};                // from a request's first byte to the last of its headers
+  Milliseconds body_timeout{60'000};                  // for the whole body
+  Milliseconds write_timeout{30'000};                 // for the client to take what it is sent
+  Milliseconds vanished_timeout{60'000};              // for the client's machine to answer ours; whole seconds
+  Milliseconds drain_timeout{30'000};                 // for answers to finish once the server is told to end
 };
 
 // Answers until SIGTERM or SIGINT, then lets the answers that are under way finish, up to the deadline, and returns; a
