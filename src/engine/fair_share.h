@@ -31,6 +31,7 @@ class FairShare {
     uint32_t sequences = 0;  // that wait or run
     uint32_t waiting = 0;    // of these
     uint64_t last_turn = 0;  // when one of them last had a slice of a step
+    uint32_t turns = 0;      // how many they had
   };
 
   // One sequence more of the owner, one less. The account stays where it is until the last has left.
@@ -43,6 +44,8 @@ class FairShare {
   void admit(const Account& account);
   // It was given so many tokens.
   void charge(Account* account, uint64_t prompt_tokens, uint64_t answer_tokens);
+  // Of those it was charged for, so many tokens of prompts need not be computed after all.
+  void refund(Account* account, uint64_t prompt_tokens) { account->served -= static_cast<double>(prompt_tokens); }
 
   // Slices of steps are numbered. Whoever comes has its turn before the one that just had one, but after all that have
   // been without one for longer.

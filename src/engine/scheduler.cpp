@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "base/check.h"
 #include "kv/window.h"
@@ -11,6 +12,9 @@ namespace {
 
 // Prompt tokens in a step beyond which more of them cost no less each: reading the weights hides behind them.
 constexpr uint32_t kWorthwhile = 64;
+
+// Of so many slices of an owner's prompts one is of the prompt that had none for longest, however much it has left.
+constexpr uint32_t kRound = 4;
 
 bool earlier(const Sequence* a, const Sequence* b) { return a->arrival < b->arrival; }
 
@@ -26,13 +30,16 @@ bool goes_before(const Sequence* a, const Sequence* b) {
   return earlier(a, b);
 }
 
-// Whose prompt has the first slice of a step: turns go round between owners, and among an owner's sequences.
+// Whose prompt has the first slice of a step: turns go round between owners. Among an owner's prompts the one with the
+// least to compute goes first, since that makes for the shortest waits, unless it is time for the one that had none for
+// longest.
 bool has_turn_before(const Sequence* a, const Sequence* b) {
   if (a->overdue() || b->overdue()) return a->overdue() && (!b->overdue() || earlier(a, b));
   if (a->priority != b->priority) return a->priority < b->priority;
   if (a->account->last_turn != b->account->last_turn) return a->account->last_turn < b->account->last_turn;
   if (a->account != b->account) return a->account->owner < b->account->owner;
-  return a->last_turn != b->last_turn ? a->last_turn < b->last_turn : earlier(a, b);
+  if (a->account->turns % kRound == kRound - 1 && a->last_turn != b->last_turn) return a->last_turn < b->last_turn;
+  return a->pending() != b->pending() ? a->pending() < b->pending() : earlier(a, b);
 }
 
 // Whether the sequence's pooling takes the hidden state of this position, and has not had it before a preemption.
@@ -109,15 +116,36 @@ void Scheduler::admit() {
   }
 }
 
-bool Scheduler::try_admit(Sequence* sequence) {
-  // At least the last token is computed, since its logits are needed.
-  const bool use_cache = options_.prefix_cache && sequence->use_prefix_cache;
-  const std::span<const TokenId> cacheable = std::span(sequence->tokens).first(use_cache ? sequence->length() - 1 : 0);
-  const PrefixCache::Peek known = kv_.peek(cacheable, sequence->cache_owner);
-  if (!has_room(*sequence, known)) return false;
-  sequence->computed = kv_.begin(cacheable, sequence->tables, sequence->cache_owner);
+// What may be found in the cache: at least the last token is computed, since its logits are needed.
+std::span<const TokenId> Scheduler::cacheable(const Sequence& sequence) const {
+  const bool use_cache = options_.prefix_cache && sequence.use_prefix_cache;
+  return std::span(sequence.tokens).first(use_cache ? sequence.length() - 1 : 0);
+}
+
+// Gives the sequence its pages; there is room for them.
+void Scheduler::begin(Sequence* sequence, const PrefixCache::Peek& known) {
+  sequence->computed = kv_.begin(cacheable(*sequence), sequence->tables, sequence->cache_owner);
   CHECK(kv_.cover(sequence->tables, sequence->length(), sequence->computed + 1));
   sequence->parting = known.known * kPageTokens;
+}
+
+// Before its prompt's first slice: while it had a place without one, others may have computed what it begins with.
+void Scheduler::look_again(Sequence* sequence) {
+  const PrefixCache::Peek known = kv_.peek(cacheable(*sequence), sequence->cache_owner);
+  if (known.pages * kPageTokens <= sequence->computed) return;
+  const uint32_t had = sequence->computed;
+  kv_.release(sequence->tables);
+  begin(sequence, known);
+  if (sequence->preempted > 0) return;
+  shares_.refund(sequence->account, sequence->computed - had);
+  sequence->cached_tokens = sequence->computed;
+}
+
+bool Scheduler::try_admit(Sequence* sequence) {
+  const PrefixCache::Peek known = kv_.peek(cacheable(*sequence), sequence->cache_owner);
+  if (!has_room(*sequence, known)) return false;
+  begin(sequence, known);
+  sequence->begun = false;
   sequence->last_turn = shares_.newcomers_turn();
   shares_.admit(*sequence->account);
   if (!sequence->admitted) {
@@ -186,6 +214,7 @@ void Scheduler::plan_prefill(uint32_t budget, std::vector<uint32_t>& tokens) {
     // None overtakes it: it would wait for ever.
     if (options_.whole_prompts && sequence->pending() > budget) break;
     prompts.erase(first);
+    if (!std::exchange(sequence->begun, true)) look_again(sequence);
     const uint32_t computed = sequence->computed;
     const uint32_t slice = kv_.stretch(sequence->tables, computed + std::min(sequence->pending(), budget)) - computed;
     const bool completed = slice == sequence->pending();
@@ -193,6 +222,7 @@ void Scheduler::plan_prefill(uint32_t budget, std::vector<uint32_t>& tokens) {
     budget -= slice;
     used += slice;
     sequence->last_turn = sequence->account->last_turn = shares_.next_turn();
+    sequence->account->turns++;
     most_urgent = std::min(most_urgent, sequence->priority);
     if (completed && !answers_wait && used >= kWorthwhile) break;
   }

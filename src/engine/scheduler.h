@@ -4,9 +4,9 @@
 // it outgrows them, but in layers with a sliding window only those that the next step needs; when there are none left,
 // the last in order goes back to waiting and is computed again later: the answer's bits don't change. The order is that
 // of priority, then the owner who has had least lately (fair_share.h), then arrival; it decides who is admitted and who
-// is preempted. Prompts that are computed take turns, between owners of equal priority and then between an owner's
-// sequences. Always: who is overdue (sequence.h) goes before all others, in order of arrival, so that all of them
-// finish.
+// is preempted. Prompts that are computed take turns between owners of equal priority; of an owner's the one with the
+// least left goes first, but for every fourth slice. Always: who is overdue (sequence.h) goes before all others, in
+// order of arrival, so that all of them finish.
 #pragma once
 
 #include <cstdint>
@@ -81,6 +81,9 @@ class Scheduler {
 
  private:
   void admit();
+  std::span<const TokenId> cacheable(const Sequence& sequence) const;
+  void begin(Sequence* sequence, const PrefixCache::Peek& known);
+  void look_again(Sequence* sequence);
   bool try_admit(Sequence* sequence);
   bool has_room(const Sequence& newcomer, const PrefixCache::Peek& known) const;
   void grow_running();

@@ -222,11 +222,12 @@ TEST(Scheduler, PromptsTakeTurns) {
   world.submit(Tokens(320, 3), 321);
   ASSERT_TRUE(world.step());
   EXPECT_EQ(world.finished, 1u) << "the short prompt does not wait for the long one";
-  EXPECT_EQ(world.active[1].sequence->computed, 22u) << "what it left of the step is used";
+  EXPECT_EQ(world.active[0].sequence->computed, 54u) << "what it left of the step is used";
   ASSERT_TRUE(world.step());
-  EXPECT_EQ(world.active[0].sequence->computed, 64u);
-  ASSERT_TRUE(world.step());
-  EXPECT_EQ(world.active[1].sequence->computed, 54u);
+  EXPECT_EQ(world.active[1].sequence->computed, 32u) << "the one that had none";
+  for (int i = 0; i < 4; i++) ASSERT_TRUE(world.step());
+  EXPECT_EQ(world.active[0].sequence->computed, 54u + 96u) << "the one with the least left, but for every fourth slice";
+  EXPECT_EQ(world.active[1].sequence->computed, 64u);
 }
 
 TEST(Scheduler, AFirstAnswerWaitsForNoOtherPrompt) {
@@ -272,6 +273,18 @@ TEST(Scheduler, OneWithTheSamePromptFindsItOnceItIsComputed) {
   ASSERT_TRUE(world.step());
   EXPECT_EQ(world.finished, 2u);
   EXPECT_EQ(world.scheduler.kv().cache().size(), 3u);
+}
+
+TEST(Scheduler, OneThatHasItsPlaceAlreadyFindsWhatIsComputedMeanwhile) {
+  World world({.pages = 16, .prefill_chunk = 512, .max_sequences = 2});
+  for (int i = 0; i < 2; i++) world.submit(Tokens(100, 1), 120);
+  ASSERT_TRUE(world.step());
+  const Sequence& second = *world.active[1].sequence;
+  EXPECT_EQ(second.computed, 0u);
+  const double served = second.account->served;
+  ASSERT_TRUE(world.step());
+  EXPECT_EQ(second.cached_tokens, 96u);
+  EXPECT_EQ(second.account->served, served - 96 + FairShare::kAnswerWeight) << "its owner pays for what is computed";
 }
 
 TEST(Scheduler, TheLatestArrivalWaitsWhenPagesRunOut) {
@@ -391,9 +404,10 @@ TEST(Scheduler, PromptsTakeTurnsOwnerByOwner) {
   }
   world.submit(Tokens(200, 1), 201);
   world.set_turn(0, 2);
-  for (int i = 0; i < 6; i++) ASSERT_TRUE(world.step());
-  EXPECT_EQ(world.active[3].sequence->computed, 96u) << "half of the steps";
-  for (size_t i = 0; i < 3; i++) EXPECT_EQ(world.active[i].sequence->computed, 32u);
+  for (int i = 0; i < 8; i++) ASSERT_TRUE(world.step());
+  EXPECT_EQ(world.active[3].sequence->computed, 128u) << "half of the steps";
+  EXPECT_EQ(world.active[0].sequence->computed, 96u);
+  EXPECT_EQ(world.active[1].sequence->computed, 32u) << "the fourth slice of their owner";
 }
 
 TEST(Scheduler, AnUrgentPromptIsComputedFirst) {

@@ -34,6 +34,7 @@ struct Sequence {
   uint32_t delivered = 0;         // with all_prompt_logits or pooling: what positions [0, delivered) have to give
   uint32_t cached_tokens = 0;     // of the prompt, found in the prefix cache when it was first admitted
   bool admitted = false;          // ever
+  bool begun = false;             // its prompt had a slice since it was admitted
   uint32_t parting = 0;           // up to where the cache knew its tokens; beyond computed, their windows were gone
   std::vector<PageTable> tables;  // by layer group; none while it waits
   FairShare::Account* account = nullptr;

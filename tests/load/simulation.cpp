@@ -248,9 +248,10 @@ void Simulation::check_step(const Step& step) {
   if (prompt_tokens > pacer_.slice(step.decoding)) fault("more of the prompts than the pacer allows");
 }
 
-// Slices go to the more urgent prompts first, and round among the others.
+// Slices go to the more urgent prompts first; among the others they go round between owners, and of an owner's every
+// fourth goes round between its prompts.
 void Simulation::check_turns(const Step& step) {
-  const uint32_t most = 2 * plan_.scheduler.max_sequences * (plan_.scheduler.max_sequences + 1);
+  const uint32_t most = 4 * 2 * plan_.scheduler.max_sequences * (plan_.scheduler.max_sequences + 1);
   for (Sequence* prompt : scheduler_.running()) {
     SimulatedClient& client = client_of(prompt);
     if (prompt->passed_over > kMostPassedOver) fault("a prompt was passed over too often");
