@@ -1,10 +1,13 @@
 """What the load tests share. INGLE_LOAD=soak makes them long; INGLE_LOAD_MODEL is a model other than the tiny one."""
 import contextlib
+import ctypes
 import json
 import os
 import pathlib
 import re
 import resource
+import socket
+import struct
 import sys
 import time
 
@@ -25,9 +28,22 @@ def rss_anon(server):
     return int(re.search(r"RssAnon:\s+(\d+) kB", status).group(1)) * 1024
 
 
+def cpu_seconds(server):
+    """Of all its threads since it was started."""
+    fields = pathlib.Path(f"/proc/{server.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def request_bytes(path, body):
     data = json.dumps(body).encode()
     return (HEAD % path + f"Content-Length: {len(data)}\r\n\r\n").encode() + data
+
+
+def vanish(connection):
+    """From now on this end hears and confirms nothing, as if its cable were cut: the kernel drops what comes. Linux alone."""
+    nothing = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0, 0))  # BPF: take 0 bytes of each packet
+    connection.setsockopt(socket.SOL_SOCKET, getattr(socket, "SO_ATTACH_FILTER", 26),
+                          struct.pack("HP", 1, ctypes.addressof(nothing)))
 
 
 def allow_sockets(count):

@@ -2,12 +2,14 @@
 import concurrent.futures
 import contextlib
 import os
+import resource
 import select
+import signal
 import socket
 import time
 import unittest
 
-from load_harness import HEAD, MIB, SOAK, allow_sockets, request_bytes, rss_anon, serving, wait_until_idle
+from load_harness import HEAD, MIB, SOAK, allow_sockets, cpu_seconds, request_bytes, rss_anon, serving, wait_until_idle
 
 CHAT = "/v1/chat/completions"
 PATHS = (CHAT, "/v1/completions", "/tokenize", "/detokenize", "/api/chat", "/v1/messages")
@@ -64,6 +66,15 @@ class HostileTest(unittest.TestCase):
             self.assertGreater(len(heard), ROUNDS)
             self.assertEqual({line.split()[1] for line in heard}, {b"413"})
 
+    def test_a_body_of_many_tiny_chunks(self):
+        with serving() as server:
+            self.alive(server)
+            before, size = cpu_seconds(server), 2 * MIB
+            with server.raw((HEAD % "/tokenize").encode() + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\n \r\n" * size) as connection:
+                connection.sendall(b"F\r\n" + b'{"prompt": "x"}' + b"\r\n0\r\n\r\n")
+                self.assertIn(b" 200 ", connection.recv(100))
+            self.assertLess(cpu_seconds(server) - before, 1)
+
     def test_many_bodies_at_once_are_bounded_together(self):
         with serving("--max-body-mib", 16) as server:
             before = rss_anon(server)
@@ -112,6 +123,43 @@ class HostileTest(unittest.TestCase):
             for connection in idle:
                 connection.close()
             self.alive(server)
+
+    def test_out_of_files(self):
+        """Idle connections that have all the files there are leave for those who ask, and nobody waits busily."""
+        with serving() as server:
+            used = len(os.listdir(f"/proc/{server.process.pid}/fd"))
+            resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (used + 40, used + 40))
+            allow_sockets(500)
+            idle = [server.raw() for _ in range(200)]
+            start = time.monotonic()
+            for _ in range(20):
+                self.alive(server)
+            self.assertLess(time.monotonic() - start, 20)
+            for connection in idle:
+                connection.close()
+            # All places taken by requests that have begun: who comes waits in the queue of the system.
+            begun = [server.raw(b"GET /health HTTP/1.1\r\n") for _ in range(60)]
+            time.sleep(0.5)
+            before = cpu_seconds(server)
+            time.sleep(2)
+            self.assertLess(cpu_seconds(server) - before, 0.5)
+            for connection in begun:
+                connection.close()
+            self.alive(server)
+
+    def test_the_end_under_load(self):
+        with serving("--drain-seconds", 1, "--max-sequences", 4) as server:
+            endless = chat(stream=True, max_tokens=None, ignore_eos=True, n=3, logprobs=True, top_logprobs=20)
+            kinds = (b"", b"GET /hea", request_bytes(CHAT, chat())[:-1], request_bytes(CHAT, endless), request_bytes(CHAT, {**endless, "stream": False}),
+                     request_bytes(CHAT, chat(max_tokens=None)) * 20, os.urandom(50))
+            clients = [server.raw(kinds[i % len(kinds)]) for i in range(140)]
+            time.sleep(0.5)
+            start = time.monotonic()
+            server.process.send_signal(signal.SIGTERM)
+            self.assertEqual(server.process.wait(30), 0)
+            self.assertLess(time.monotonic() - start, 10)
+            for connection in clients:
+                connection.close()
 
     def test_half_open_connections_are_ended(self):
         """Those that began a request and say nothing more have 15 s for its headers."""
