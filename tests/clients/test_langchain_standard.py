@@ -28,7 +28,7 @@ class TestChatOpenAI(ChatModelIntegrationTests):
 
     @property
     def chat_model_params(self):
-        return {"model": "qwen", "base_url": f"{self.url}/v1", "seed": 1, "stream_usage": True}
+        return {"model": "qwen", "base_url": f"{self.url}/v1", "temperature": 0, "max_tokens": 300, "stream_usage": True}
 
     @property
     def supports_json_mode(self):
@@ -39,7 +39,7 @@ class TestChatOpenAI(ChatModelIntegrationTests):
         return {"invoke": ["cache_read_input"], "stream": ["cache_read_input"]}
 
     def invoke_with_cache_read_input(self, *, stream=False):
-        model = self.chat_model_class(**self.chat_model_params, max_tokens=2)
+        model = self.chat_model_class(**{**self.chat_model_params, "max_tokens": 2})
         prompt = "Say yes. " * 40
         model.invoke(prompt)
         if not stream:
