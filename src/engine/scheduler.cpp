@@ -198,15 +198,36 @@ void Scheduler::grow_running() {
   }
 }
 
-// tokens[i] of running_[i] in this step: whole slices, as the turns are. Where no answer waits for the step, it ends
-// with the first prompt that it completes, so that this one's answer begins at once: the others go on beside it.
+// Beside answers whose prompts came together with those that are left, these may have whole steps, as far as they fit
+// what is left of the burst and nobody more urgent is kept waiting: then they alone are in `prompts`, and `budget` is
+// theirs.
+bool Scheduler::goes_on_with_burst(uint32_t& budget, std::vector<Sequence*>& prompts) {
+  const auto first_long = std::partition(
+      prompts.begin(), prompts.end(), [this](const Sequence* sequence) { return sequence->pending() <= burst_left_; });
+  const std::span<Sequence* const> fitting(prompts.begin(), first_long), too_long(first_long, prompts.end());
+  const auto is_outranked = [&](const Sequence* sequence) {
+    return std::any_of(too_long.begin(), too_long.end(),
+                       [&](const Sequence* other) { return other->overdue() || other->priority < sequence->priority; });
+  };
+  if (budget >= options_.prefill_chunk || fitting.empty() ||
+      std::any_of(fitting.begin(), fitting.end(), is_outranked)) {
+    burst_left_ = 0;
+    return false;
+  }
+  prompts.erase(first_long, prompts.end());
+  budget = options_.prefill_chunk;
+  return true;
+}
+
+// tokens[i] of running_[i] in this step: whole slices, as the turns are. Where no answer waits for the step, and in a
+// burst, it ends with the first prompt that it completes, so that this one's answer begins at once.
 void Scheduler::plan_prefill(uint32_t budget, std::vector<uint32_t>& tokens) {
-  const bool answers_wait = step_.decoding > 0 || options_.whole_prompts;
-  uint32_t used = 0;
   std::vector<Sequence*> prompts;
   std::copy_if(running_.begin(), running_.end(), std::back_inserter(prompts),
                [](const Sequence* sequence) { return sequence->pending() > 1; });
-  Sequence* const earliest = prompts.empty() ? nullptr : prompts.front();
+  const bool one_by_one = !options_.whole_prompts && (step_.decoding == 0 || goes_on_with_burst(budget, prompts));
+  uint32_t used = 0;
+  Sequence* const earliest = prompts.empty() ? nullptr : *std::min_element(prompts.begin(), prompts.end(), earlier);
   int32_t most_urgent = kMostPriority;
   for (; budget > 0 && !prompts.empty();) {
     const auto first = std::min_element(prompts.begin(), prompts.end(), has_turn_before);
@@ -224,9 +245,10 @@ void Scheduler::plan_prefill(uint32_t budget, std::vector<uint32_t>& tokens) {
     sequence->last_turn = sequence->account->last_turn = shares_.next_turn();
     sequence->account->turns++;
     most_urgent = std::min(most_urgent, sequence->priority);
-    if (completed && !answers_wait && used >= kWorthwhile) break;
+    if (completed && one_by_one && used >= kWorthwhile) break;
   }
-  const bool had_none = !prompts.empty() && prompts.front() == earliest;
+  burst_left_ = step_.decoding == 0 ? kBurst : burst_left_ - std::min(burst_left_, used);
+  const bool had_none = std::find(prompts.begin(), prompts.end(), earliest) != prompts.end();
   if (had_none && most_urgent < earliest->priority) earliest->passed_over++;
 }
 

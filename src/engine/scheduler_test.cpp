@@ -65,8 +65,8 @@ class World {
   }
 
   // Runs one step; false if there was nothing to do.
-  bool step() {
-    const Step& step = scheduler.next();
+  bool step(const StepPacer& pacer = StepPacer()) {
+    const Step& step = scheduler.next(pacer);
     check_pages();
     if (step.batch.tokens.empty()) return false;
     check_step(step);
@@ -202,7 +202,7 @@ TEST(Scheduler, ThePacerCutsSlicesBesideAnswersAlone) {
   World world({.pages = 64, .prefill_chunk = 64, .max_sequences = 4});
   StepPacer pacer(100);
   pacer.observe(1, 47, 120);  // 2.5 ms per token
-  world.submit(Tokens(160, 2), 161);
+  world.submit(Tokens(1600, 2), 1601);
   EXPECT_EQ(world.scheduler.next(pacer).batch.tokens.size(), 64u);
   ASSERT_TRUE(world.step());
   world.submit({1}, 60);
@@ -210,7 +210,7 @@ TEST(Scheduler, ThePacerCutsSlicesBesideAnswersAlone) {
   const Step& step = world.scheduler.next(pacer);
   EXPECT_EQ(step.decoding, 1u);
   ASSERT_EQ(step.batch.sequences.size(), 2u);
-  EXPECT_EQ(step.batch.sequences[0].tokens, 32u);
+  EXPECT_EQ(step.batch.sequences[0].tokens, 39u);
   EXPECT_EQ(step.batch.sequences[1].tokens, 1u);
 }
 
@@ -228,6 +228,28 @@ TEST(Scheduler, PromptsTakeTurns) {
   for (int i = 0; i < 4; i++) ASSERT_TRUE(world.step());
   EXPECT_EQ(world.active[0].sequence->computed, 54u + 96u) << "the one with the least left, but for every fourth slice";
   EXPECT_EQ(world.active[1].sequence->computed, 64u);
+}
+
+TEST(Scheduler, PromptsThatComeTogetherHaveWholeStepsToBeginWith) {
+  World world({.pages = 256, .prefill_chunk = 512, .max_sequences = 20, .prefix_cache = false});
+  StepPacer pacer(100);
+  pacer.observe(1, 47, 480);  // 10 ms per token
+  for (TokenId i = 0; i < 16; i++) world.submit(Tokens(100, i), 200);
+  world.submit(Tokens(2000, 1), 2001);
+  const auto computed = [&] {
+    uint32_t sum = 0;
+    for (const auto& one : world.active) sum += one.sequence->computed;
+    return sum;
+  };
+  uint32_t whole = 0;
+  while (world.active.back().sequence->computed == 0) {
+    const uint32_t before = computed();
+    ASSERT_TRUE(world.step(pacer));
+    const uint32_t tokens = computed() - before;
+    EXPECT_TRUE(tokens >= 100 || whole == 11) << tokens;
+    whole += tokens >= 100;
+  }
+  EXPECT_EQ(whole, 11u) << "the first, and ten that fit 1024 tokens; what is long waits for none of them";
 }
 
 TEST(Scheduler, AFirstAnswerWaitsForNoOtherPrompt) {

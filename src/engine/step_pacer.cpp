@@ -6,9 +6,9 @@ namespace ingle {
 namespace {
 
 constexpr double kGrowth = 0.25;
-constexpr double kNewStep = 0.3;      // weight of the last step's time among those without prompts
-constexpr double kSlowestStep = 2;    // of their mean: what else the machine did is not the step's cost
-constexpr uint32_t kTileColumns = 8;  // a part of a tile takes as long as all of it (docs/performance.md)
+constexpr double kNewStep = 0.3;    // weight of the last step's time among those without prompts
+constexpr double kSlowestStep = 2;  // of their mean: what else the machine did is not the step's cost
+constexpr uint32_t kColumns = 4;    // of the narrowest tile of columns that costs each hardly more than the widest
 
 }  // namespace
 
@@ -16,9 +16,10 @@ uint32_t StepPacer::slice(uint32_t decoding) const {
   if (budget_ms_ == 0 || decoding == 0) return kUnlimited;
   const double tokens = std::max(tokens_ - decoding, 1.0);
   if (tokens >= kUnlimited) return kUnlimited;
+  // Answers and slice together fill tiles. Deep in a long prompt a token costs as much as a tile elsewhere, so that
+  // there are slices of less than one.
   const auto whole = static_cast<uint32_t>(tokens);
-  // Deep in a long prompt a token costs as much as a tile elsewhere, so that there are slices of less than one.
-  return whole < kTileColumns ? whole : whole / kTileColumns * kTileColumns;
+  return whole < 2 * kColumns ? whole : (whole + decoding) / kColumns * kColumns - decoding;
 }
 
 // Fewer take less, but not less than their part.

@@ -245,7 +245,11 @@ void Simulation::check_step(const Step& step) {
     }
   }
   if (prompt_tokens > plan_.scheduler.prefill_chunk) fault("more of the prompts than a step may have");
-  if (prompt_tokens > pacer_.slice(step.decoding)) fault("more of the prompts than the pacer allows");
+  if (step.decoding == 0) burst_left_ = kBurst;
+  if (prompt_tokens > pacer_.slice(step.decoding)) {
+    if (prompt_tokens > burst_left_) fault("more of the prompts than the pacer allows");
+    burst_left_ -= prompt_tokens;
+  }
 }
 
 // Slices go to the more urgent prompts first; among the others they go round between owners, and of an owner's every
