@@ -25,6 +25,8 @@ class Constraint {
   virtual std::unique_ptr<Constraint> clone() const = 0;
   // Moves on by a token that may come next. Errors end the answer.
   virtual Status accept(TokenId token) = 0;
+  // Takes the last `tokens` that were accepted back.
+  virtual Status rollback(uint32_t tokens) = 0;
   // Sets `mask` [mask_words(vocab)] to the tokens that may come next. Those that end a generation are among them where
   // the answer may end, and are alone where it has to. Errors end the answer.
   virtual Status allowed(std::span<uint32_t> mask) = 0;

@@ -24,23 +24,58 @@ class Rising final : public Constraint {
 
   std::unique_ptr<Constraint> clone() const override { return std::make_unique<Rising>(*this); }
   Status accept(TokenId token) override {
-    if (token <= last_) return Error{ErrorCode::kInternal, "out of order", ""};
-    last_ = token;
-    length_++;
+    if (token <= last()) return Error{ErrorCode::kInternal, "out of order", ""};
+    tokens_.push_back(token);
+    return {};
+  }
+  Status rollback(uint32_t tokens) override {
+    tokens_.resize(tokens_.size() - tokens);
     return {};
   }
   Status allowed(std::span<uint32_t> mask) override {
     if (on_mask_) on_mask_();
     std::fill(mask.begin(), mask.end(), 0);
-    for (TokenId id = last_ + 1; id < static_cast<TokenId>(kVocab); id++) mask[id / 32] |= 1u << (id % 32);
-    if (length_ >= shortest_ || last_ + 1 == static_cast<TokenId>(kVocab)) mask[0] |= 1u << kEos;
+    for (TokenId id = last() + 1; id < static_cast<TokenId>(kVocab); id++) mask[id / 32] |= 1u << (id % 32);
+    if (tokens_.size() >= shortest_ || last() + 1 == static_cast<TokenId>(kVocab)) mask[0] |= 1u << kEos;
     return {};
   }
 
  private:
-  size_t shortest_, length_ = 0;
+  TokenId last() const { return tokens_.empty() ? kEos : tokens_.back(); }
+
+  size_t shortest_;
   std::function<void()> on_mask_;
-  TokenId last_ = kEos;
+  Tokens tokens_;
+};
+
+// What may come next depends on all that came before: one wrong token, and it is another word.
+class Winding final : public Constraint {
+ public:
+  std::unique_ptr<Constraint> clone() const override { return std::make_unique<Winding>(*this); }
+  Status accept(TokenId token) override {
+    if ((allowed() >> token & 1) == 0) return Error{ErrorCode::kInternal, "not allowed", ""};
+    tokens_.push_back(token);
+    return {};
+  }
+  Status rollback(uint32_t tokens) override {
+    if (tokens > tokens_.size()) return Error{ErrorCode::kInternal, "more than there are", ""};
+    tokens_.resize(tokens_.size() - tokens);
+    return {};
+  }
+  Status allowed(std::span<uint32_t> mask) override {
+    mask[0] = allowed();
+    return {};
+  }
+
+ private:
+  uint32_t allowed() const {
+    uint32_t sum = 1;
+    for (const TokenId token : tokens_) sum = sum * 3 + static_cast<uint32_t>(token);
+    if (sum % 7 == 0) return tokens_.size() > 30 ? 0b0101 : 0b0100;
+    return sum % 11 == 0 ? 0b0110 : 0b1110;
+  }
+
+  Tokens tokens_;
 };
 
 Request rising(Tokens prompt, size_t shortest = 0) {
@@ -136,11 +171,52 @@ TEST(Constraint, HasTheSameAnswerAmongOthersAndWhenPreempted) {
   for (size_t i = 0; i < streams.size(); i++) EXPECT_EQ(World::read(*streams[i]).tokens, expected[i]);
 }
 
+// Guesses are followed by the constraint, too, and come to nothing where they are wrong.
+TEST(Constraint, GuessesSaveStepsAndChangeNoAnswer) {
+  uint64_t steps[2] = {0, 0};
+  for (const uint32_t users : {1u, 2u, 3u, 5u}) {
+    for (uint64_t seed = 0; seed < 24; seed++) {
+      std::vector<TokenEvent> answers[2];
+      for (const bool speculate : {false, true}) {
+        World world(
+            {.vocab = kVocab, .context = 160, .scheduler = {.pages = 10, .prefill_chunk = 16}, .speculate = speculate});
+        world.on_logits = [](uint64_t state, std::vector<float>& logits) {
+          for (TokenId id = 1; id < 3; id++) logits[id] = state % 5 == 0 ? logits[id] : static_cast<float>(4 * id);
+        };
+        std::vector<std::unique_ptr<TokenStream>> streams;
+        for (uint32_t user = 0; user < users; user++) {
+          Request request = greedy(Tokens(20, static_cast<TokenId>(1 + user)), 90);
+          if (user % 3 != 2) request.constraint = std::make_shared<Winding>();
+          request.sampling.temperature = seed % 3 == 0 ? 0 : 0.7f;
+          request.sampling.seed = seed * 8 + user;
+          request.min_tokens = static_cast<uint32_t>(seed);
+          request.ignore_eos = seed % 4 == 1;
+          request.logprobs = true;
+          request.top_logprobs = 2;
+          streams.push_back(world.submit(std::move(request)));
+        }
+        for (const auto& stream : streams) answers[speculate].push_back(World::read(*stream));
+        if (users <= 2) steps[speculate] += world.backend->steps;
+      }
+      for (uint32_t user = 0; user < users; user++) {
+        const TokenEvent &without = answers[0][user], &with = answers[1][user];
+        EXPECT_NE(with.finish, FinishReason::kError) << with.error->to_string();
+        EXPECT_EQ(with.tokens, without.tokens) << users << " users, seed " << seed;
+        EXPECT_EQ(with.logprobs, without.logprobs);
+        EXPECT_EQ(with.top_logprobs, without.top_logprobs);
+        EXPECT_EQ(with.finish, without.finish);
+      }
+    }
+  }
+  EXPECT_LT(steps[1], steps[0] * 9 / 10);
+}
+
 TEST(Constraint, WithoutATokenEndsTheAnswerWithAnError) {
   class Nothing final : public Constraint {
    public:
     std::unique_ptr<Constraint> clone() const override { return std::make_unique<Nothing>(); }
     Status accept(TokenId) override { return {}; }
+    Status rollback(uint32_t) override { return {}; }
     Status allowed(std::span<uint32_t> mask) override {
       std::fill(mask.begin(), mask.end(), 0);
       return {};
@@ -186,9 +262,53 @@ TEST(MaskWorker, ManyAnswersAtOnce) {
       EXPECT_EQ(mask_has(*mask, token), true);
       EXPECT_TRUE(token == 1 || !mask_has(*mask, token - 1));
       EXPECT_EQ(mask_has(*mask, kEos), token > 2);
-      worker.advance(job, token);
+      worker.advance(job, {&token, 1}, {});
     }
   }
+}
+
+TEST(MaskWorker, FollowsGuessesAsFarAsTheyAreAllowed) {
+  MaskWorker worker(kVocab, milliseconds(60'000));
+  const auto job = worker.begin(std::make_unique<Rising>(0));
+  ASSERT_TRUE(worker.wait(job).ok());
+  const auto first = [&](uint32_t guesses) {
+    const auto mask = worker.wait(job, guesses);
+    EXPECT_TRUE(mask.ok());
+    TokenId id = 1;
+    while (id < static_cast<TokenId>(kVocab) && !mask_has(*mask, id)) id++;
+    return id;
+  };
+  worker.advance(job, Tokens{2, 3}, Tokens{5, 9, 4});  // 4 is out of order
+  EXPECT_EQ(first(2), 10);
+  EXPECT_EQ(first(1), 6);
+  EXPECT_EQ(first(0), 4);
+  worker.advance(job, Tokens{5, 6}, Tokens{7});  // 9 came to nothing
+  EXPECT_EQ(first(0), 7);
+  EXPECT_EQ(first(1), 8);
+  worker.advance(job, Tokens{20}, {});
+  EXPECT_EQ(first(0), 21);
+}
+
+// The answer goes on while the masks of guesses that came to nothing are still being worked out.
+TEST(MaskWorker, LeavesGuessesWhereTheyCameToNothing) {
+  std::atomic<int> masks{0};
+  std::atomic<bool> release{false};
+  MaskWorker worker(kVocab, milliseconds(60'000));
+  const auto job = worker.begin(std::make_unique<Rising>(0, [&] {
+    if (++masks != 3) return;  // the first guess's
+    while (!release) std::this_thread::sleep_for(milliseconds(1));
+  }));
+  ASSERT_TRUE(worker.wait(job).ok());
+  worker.advance(job, Tokens{2}, Tokens{3, 4, 5});
+  ASSERT_TRUE(worker.wait(job).ok());
+  while (masks < 3) std::this_thread::sleep_for(milliseconds(1));
+  worker.advance(job, Tokens{7}, {});
+  release = true;
+  const auto mask = worker.wait(job);
+  ASSERT_TRUE(mask.ok());
+  EXPECT_FALSE(mask_has(*mask, 7));
+  EXPECT_TRUE(mask_has(*mask, 8));
+  EXPECT_EQ(masks, 4);
 }
 
 }  // namespace

@@ -45,7 +45,10 @@ double seconds(std::chrono::steady_clock::duration duration) { return std::chron
 // Whether the mask has any token but these.
 bool has_others(std::span<const uint32_t> mask, std::span<const TokenId> these) {
   int64_t count = 0;
-  for (const uint32_t word : mask) count += std::popcount(word);
+  for (const uint32_t word : mask) {
+    count += std::popcount(word);
+    if (count > static_cast<int64_t>(these.size())) return true;
+  }
   for (const TokenId id : these) {
     if (static_cast<size_t>(id) < mask.size() * 32) count -= mask_has(mask, id);
   }
@@ -248,22 +251,34 @@ void EngineLoop::guess() {
 
 // How many guesses of the answer's next tokens go into the step, which has `tokens` already.
 uint32_t EngineLoop::guess(Active& active, uint32_t tokens, uint32_t most) {
-  if (active.mask != nullptr) return 0;  // which tokens may follow a guess is not known before it is picked
   if (active.guessed > 0) {
     active.guess_record.observe(active.guessed, active.right_guesses);
   } else {
     active.guess_record.forget_some();
   }
   const uint32_t to_come = active.limit - active.generated - 1;  // behind the one that is picked without a guess
-  const uint32_t wanted = speculation_.best(tokens, active.guess_record, std::min(most, to_come));
+  uint32_t wanted = speculation_.best(tokens, active.guess_record, std::min(most, to_come));
+  if (active.mask != nullptr && active.not_masked.empty()) wanted = 0;  // its mask is being worked out without guesses
   scheduler_.guess(&active.sequence, active.lookup.guess(active.sequence.known(), wanted));
   active.right_guesses = 0;
   return active.guessed = active.sequence.guesses;
 }
 
+// While the step is computed, the masks of the tokens that it brings are worked out.
+void EngineLoop::begin_masks() {
+  for (const auto& active : active_) {
+    if (active->not_masked.empty()) continue;
+    std::span<const TokenId> guesses = std::span(active->sequence.tokens).subspan(active->sequence.length());
+    const auto end = std::find_if(guesses.begin(), guesses.end(), [&](TokenId id) { return tokenizer_.is_eog(id); });
+    guesses = guesses.first(static_cast<size_t>(end - guesses.begin()));
+    masks_.advance(active->mask, std::exchange(active->not_masked, {}), guesses);
+  }
+}
+
 // False if there was nothing to compute.
 bool EngineLoop::run_step() {
   guess();
+  begin_masks();
   const Step& step = scheduler_.next(pacer_);
   count_places();
   if (step.batch.tokens.empty()) return false;
@@ -353,7 +368,7 @@ Result<TokenId> EngineLoop::pick_token(Active& active, const OutputRow& row, std
   const uint32_t ahead = row.position + 1 - row.sequence->length();
   if (request.ignore_eos || active.generated + ahead < request.min_tokens) context.suppressed = eog_;
   if (active.mask != nullptr) {
-    ASSIGN_OR_RETURN(context.allowed, masks_.wait(active.mask));
+    ASSIGN_OR_RETURN(context.allowed, masks_.wait(active.mask, ahead));
     if (!context.suppressed.empty() && !has_others(context.allowed, eog_)) context.suppressed = {};
   }
   return sampler_.pick(logits, request.sampling, context);
@@ -413,7 +428,7 @@ bool EngineLoop::deliver(Picked& picked) {
     finish(active, std::move(event));
     return false;
   }
-  if (active.mask != nullptr) masks_.advance(active.mask, token);
+  if (active.mask != nullptr) active.not_masked.push_back(token);
   active.mailbox->post(std::move(event));
   return true;
 }

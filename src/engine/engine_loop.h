@@ -79,6 +79,7 @@ class EngineLoop {
     std::shared_ptr<Mailbox> mailbox;
     std::optional<Pooler> pooler;           // of a request for an embedding
     std::shared_ptr<MaskWorker::Job> mask;  // with a constraint
+    std::vector<TokenId> not_masked;        // with a constraint: what was generated since its masks were begun
     uint32_t limit = 0;                     // tokens generated at most
     uint32_t generated = 0;
     std::vector<PromptScore> prompt_scores;  // until the first token
@@ -102,6 +103,7 @@ class EngineLoop {
   void drop_cancelled();
   void guess();
   uint32_t guess(Active& active, uint32_t tokens, uint32_t most);
+  void begin_masks();
   bool run_step();
   void score_prompt_token(Active& active, uint32_t position, std::span<const float> logits);
   bool came_true(const Active& active, const OutputRow& row) const;

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/check.h"
@@ -21,14 +22,23 @@ constexpr std::chrono::seconds kLastWait{2};         // of the destructor, for t
 
 }  // namespace
 
+// Guarded by Shared::mutex, but for what belongs to the thread while the job runs.
 struct MaskWorker::Job {
   enum class State : uint8_t { kQueued, kRunning, kReady };
+  // What the answer goes on with, and may go on with.
+  struct Order {
+    std::vector<TokenId> tokens, guesses;
+  };
 
+  Order order;                  // the next one
+  uint32_t ready = 0;           // masks of the last order
+  std::optional<Error> failed;  // why there are no more of them
+  State state = State::kReady;
+  bool has_new_order = false;  // while it runs
+  // The thread's. Between orders the constraint has accepted their tokens, but none of the guesses.
   std::unique_ptr<Constraint> constraint;
-  std::optional<TokenId> picked;  // to be accepted first
-  std::vector<uint32_t> mask;
-  Status status;
-  State state = State::kReady;  // guarded by Shared::mutex; the fields above belong to the thread while it runs
+  std::vector<std::vector<uint32_t>> masks;  // those that are ready may be read
+  std::optional<Error> broken;               // the constraint can't be told any more
 };
 
 struct MaskWorker::Shared {
@@ -40,6 +50,8 @@ struct MaskWorker::Shared {
 
   static void start_thread(const std::shared_ptr<Shared>& shared);
   void run();
+  void fulfil(Job& job, std::unique_lock<std::mutex>& lock);
+  void enqueue(const std::shared_ptr<Job>& job);
 };
 
 // Under the mutex. Detached, since a thread may be stuck in a constraint when the engine ends; all it uses is its own.
@@ -61,15 +73,54 @@ void MaskWorker::Shared::run() {
     const std::shared_ptr<Job> job = std::move(queue.front());
     queue.pop_front();
     job->state = Job::State::kRunning;
-    lock.unlock();
-    job->status = job->picked ? job->constraint->accept(*job->picked) : Status();
-    if (job->status.ok()) job->status = job->constraint->allowed(job->mask);
-    lock.lock();
+    fulfil(*job, lock);
     job->state = Job::State::kReady;
     done.notify_all();
+    if (std::exchange(job->has_new_order, false)) enqueue(job);
   }
   threads--;
   done.notify_all();
+}
+
+// The masks of the job's order, one after the other, as long as there is no other order. Under the mutex, but for the
+// constraint's work.
+void MaskWorker::Shared::fulfil(Job& job, std::unique_lock<std::mutex>& lock) {
+  const Job::Order order = std::move(job.order);
+  while (job.masks.size() <= order.guesses.size()) job.masks.emplace_back(job.masks[0].size());
+  const auto unlocked = [&lock](const auto& step) {
+    lock.unlock();
+    Status status = step();
+    lock.lock();
+    return status;
+  };
+  const auto accept_tokens = [&]() -> Status {
+    for (const TokenId token : order.tokens) RETURN_IF_ERROR(job.constraint->accept(token));
+    return {};
+  };
+  Status status = job.broken ? Status(*job.broken) : unlocked(accept_tokens);
+  if (!status.ok()) job.broken = status.error();
+  uint32_t accepted = 0;  // guesses
+  while (status.ok() && !job.has_new_order) {
+    std::vector<uint32_t>& mask = job.masks[accepted];
+    status = unlocked([&] { return job.constraint->allowed(mask); });
+    if (!status.ok() || job.has_new_order) break;
+    job.ready = accepted + 1;
+    done.notify_all();
+    if (accepted == order.guesses.size() || !mask_has(mask, order.guesses[accepted])) break;
+    status = unlocked([&] { return job.constraint->accept(order.guesses[accepted]); });
+    if (status.ok()) accepted++;
+  }
+  if (!status.ok() && !job.has_new_order) job.failed = status.error();
+  if (accepted == 0) return;
+  const Status taken_back = unlocked([&] { return job.constraint->rollback(accepted); });
+  if (!taken_back.ok()) job.broken = taken_back.error();
+}
+
+// Under the mutex.
+void MaskWorker::Shared::enqueue(const std::shared_ptr<Job>& job) {
+  job->state = Job::State::kQueued;
+  queue.push_back(job);
+  work.notify_one();
 }
 
 MaskWorker::MaskWorker(uint32_t vocab, Milliseconds patience)
@@ -86,28 +137,29 @@ MaskWorker::~MaskWorker() {
 std::shared_ptr<MaskWorker::Job> MaskWorker::begin(std::unique_ptr<Constraint> constraint) {
   auto job = std::make_shared<Job>();
   job->constraint = std::move(constraint);
-  job->mask.resize(mask_words(vocab_));
-  enqueue(job);
+  job->masks.emplace_back(mask_words(vocab_));
+  advance(job, {}, {});
   return job;
 }
 
-void MaskWorker::advance(const std::shared_ptr<Job>& job, TokenId token) {
-  job->picked = token;
-  enqueue(job);
-}
-
-void MaskWorker::enqueue(const std::shared_ptr<Job>& job) {
+void MaskWorker::advance(const std::shared_ptr<Job>& job, std::span<const TokenId> tokens,
+                         std::span<const TokenId> guesses) {
   const std::lock_guard lock(shared_->mutex);
-  CHECK(job->state == Job::State::kReady);
-  job->state = Job::State::kQueued;
-  shared_->queue.push_back(job);
+  CHECK(job->state != Job::State::kQueued && !job->has_new_order);
+  job->order = {.tokens = {tokens.begin(), tokens.end()}, .guesses = {guesses.begin(), guesses.end()}};
+  job->ready = 0;
+  job->failed.reset();
+  if (job->state == Job::State::kRunning) {
+    job->has_new_order = true;  // it is at work on guesses that came to nothing
+    return;
+  }
   if (shared_->threads == 0) Shared::start_thread(shared_);
-  shared_->work.notify_one();
+  shared_->enqueue(job);
 }
 
-Result<std::span<const uint32_t>> MaskWorker::wait(const std::shared_ptr<Job>& job) {
+Result<std::span<const uint32_t>> MaskWorker::wait(const std::shared_ptr<Job>& job, uint32_t guesses) {
   const auto deadline = std::chrono::steady_clock::now() + patience_;
-  const auto ready = [&] { return job->state == Job::State::kReady; };
+  const auto ready = [&] { return job->ready > guesses || job->state == Job::State::kReady; };
   std::unique_lock lock(shared_->mutex);
   while (!shared_->done.wait_until(lock, std::min(deadline, std::chrono::steady_clock::now() + kHelpAfter), ready)) {
     // The threads there are may be stuck with other jobs.
@@ -119,9 +171,9 @@ Result<std::span<const uint32_t>> MaskWorker::wait(const std::shared_ptr<Job>& j
                  fmt::format("the grammar took more than {} ms to say which token may come next", patience_.count()),
                  "simplify it"};
   }
-  lock.unlock();
-  if (!job->status.ok()) return job->status.error();
-  return std::span<const uint32_t>(job->mask);
+  if (job->ready > guesses) return std::span<const uint32_t>(job->masks[guesses]);
+  CHECK(job->failed);
+  return *job->failed;
 }
 
 }  // namespace ingle

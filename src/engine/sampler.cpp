@@ -127,28 +127,38 @@ std::span<const float> Sampler::adjust(std::span<const float> logits, const Samp
   const bool penalties = params.repeat_last_n != 0 &&
                          (params.repeat_penalty != 1 || params.presence_penalty != 0 || params.frequency_penalty != 0);
   if (params.logit_bias.empty() && !penalties && context.suppressed.empty() && context.allowed.empty()) return logits;
-  std::copy(logits.begin(), logits.end(), adjusted_.begin());
+  copy_allowed(logits, context.allowed);
   for (const auto& [id, bias] : params.logit_bias) {
     if (id < 0 || static_cast<uint32_t>(id) >= vocab_) continue;
     adjusted_[id] = to_logit(static_cast<double>(adjusted_[id]) + bias);
   }
   if (penalties) penalize(params, context.history);
-  forbid(context);
-  return adjusted_;
-}
-
-void Sampler::forbid(const PickContext& context) {
   for (const TokenId id : context.suppressed) {
     if (id >= 0 && static_cast<uint32_t>(id) < vocab_) adjusted_[id] = kMinusInfinity;
   }
-  if (context.allowed.empty()) return;
-  CHECK(context.allowed.size() == mask_words(vocab_));
+  return adjusted_;
+}
+
+// Once through the vocabulary: the engine waits for this. What is not allowed becomes no candidate, and stays none
+// whatever is added to it.
+void Sampler::copy_allowed(std::span<const float> logits, std::span<const uint32_t> allowed) {
+  if (allowed.empty()) {
+    std::copy(logits.begin(), logits.end(), adjusted_.begin());
+    return;
+  }
+  CHECK(allowed.size() == mask_words(vocab_));
   for (uint32_t begin = 0; begin < vocab_; begin += 32) {
-    const uint32_t word = context.allowed[begin / 32];
-    if (word == ~uint32_t{0}) continue;
-    const uint32_t end = std::min(begin + 32, vocab_);
-    for (uint32_t id = begin; id < end; id++) {
-      if ((word >> (id - begin) & 1) == 0) adjusted_[id] = kMinusInfinity;
+    uint32_t word = allowed[begin / 32];
+    const uint32_t count = std::min(32u, vocab_ - begin);
+    if (word == ~uint32_t{0}) {
+      std::copy_n(logits.begin() + begin, count, adjusted_.begin() + begin);
+      continue;
+    }
+    std::fill_n(adjusted_.begin() + begin, count, kMinusInfinity);
+    if (count < 32) word &= (uint32_t{1} << count) - 1;
+    for (; word != 0; word &= word - 1) {
+      const uint32_t id = begin + static_cast<uint32_t>(std::countr_zero(word));
+      adjusted_[id] = logits[id];
     }
   }
 }

@@ -68,7 +68,7 @@ class Sampler {
 
   std::span<const float> adjust(std::span<const float> logits, const SamplingParams& params,
                                 const PickContext& context);
-  void forbid(const PickContext& context);
+  void copy_allowed(std::span<const float> logits, std::span<const uint32_t> allowed);
   void penalize(const SamplingParams& params, std::span<const TokenId> history);
   double collect_all(std::span<const float> values, const SamplingParams& params);
   void collect_top(std::span<const float> values, size_t count);

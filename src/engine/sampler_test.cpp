@@ -309,6 +309,37 @@ TEST(Sampler, SuppressedAndForbiddenIdsAreNeverPicked) {
   EXPECT_FALSE(sampler.pick(logits, params, {.suppressed = everything}).ok());
 }
 
+// As if a bias forbade all others: of masks full, empty and in between, and of a vocabulary that fills no last word.
+TEST(Sampler, AllowedIdsAreTheOnlyCandidates) {
+  constexpr uint32_t kIds = 300;
+  Sampler sampler(kIds), biased(kIds);
+  std::mt19937_64 random(5);
+  const std::vector<TokenId> history = {1, 2, 3, 1, 40, 41, 299};
+  for (uint32_t round = 0; round < 400; round++) {
+    std::vector<uint32_t> allowed(mask_words(kIds));
+    for (uint32_t& word : allowed)
+      word = random() % 3 == 0 ? ~0u : static_cast<uint32_t>(random() & random() & random());
+    if (round % 5 == 0) std::fill(allowed.begin(), allowed.end(), 0);
+    allowed[random() % allowed.size()] |= 1u << (random() % 12);
+    const std::vector<float> logits = random_logits(kIds, round, 10, round % 2 == 0);
+    SamplingParams params = round % 3 == 0 ? greedy() : all_off();
+    if (round % 3 == 1) params.top_k = 20;
+    if (round % 4 == 1) params.repeat_penalty = 1.4f;
+    params.logit_bias = {{3, 2.0f}, {290, 1e30f}, {40, -kInfinity}};
+    const PickContext context = {.history = history, .position = round};
+    PickContext held = context;
+    held.allowed = allowed;
+    SamplingParams without = params;
+    for (uint32_t id = 0; id < kIds; id++) {
+      if (!mask_has(allowed, static_cast<TokenId>(id))) without.logit_bias[static_cast<TokenId>(id)] = -kInfinity;
+    }
+    const Result<TokenId> picked = sampler.pick(logits, params, held), expected = biased.pick(logits, without, context);
+    ASSERT_EQ(picked.ok(), expected.ok());
+    if (!picked.ok()) continue;
+    ASSERT_EQ(*picked, *expected) << round;
+  }
+}
+
 TEST(Sampler, LogitsThatAreNotFiniteAreAnError) {
   Sampler sampler(40);
   for (const float bad : {kNan, kInfinity, -kInfinity}) {

@@ -64,6 +64,15 @@ class GrammarConstraint final : public Constraint {
     }
   }
 
+  Status rollback(uint32_t tokens) override {
+    try {
+      matcher_.Rollback(static_cast<int>(tokens));
+      return {};
+    } catch (const std::exception& error) {
+      return failure(ErrorCode::kInternal, error.what());
+    }
+  }
+
   Status allowed(std::span<uint32_t> mask) override {
     CHECK(mask.size() == mask_words(vocab_));
     auto words = static_cast<int64_t>(mask.size());

@@ -41,6 +41,11 @@ class LimitedReasoning final : public Constraint {
     return inner_ != nullptr ? inner_->accept(token) : Status();
   }
 
+  Status rollback(uint32_t tokens) override {
+    states_.resize(states_.size() - tokens);
+    return inner_ != nullptr ? inner_->rollback(tokens) : Status();
+  }
+
   Status allowed(std::span<uint32_t> mask) override {
     if (inner_ != nullptr) {
       RETURN_IF_ERROR(inner_->allowed(mask));

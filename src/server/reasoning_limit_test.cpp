@@ -28,6 +28,10 @@ class Inner final : public Constraint {
     accepted_->emplace_back(tokenizer_.token_text(token));
     return {};
   }
+  Status rollback(uint32_t tokens) override {
+    accepted_->resize(accepted_->size() - tokens);
+    return {};
+  }
   // What is refused is so once only.
   Status allowed(std::span<uint32_t> mask) override {
     std::fill(mask.begin(), mask.end(), ~uint32_t{0});
@@ -99,6 +103,16 @@ TEST_F(ReasoningLimitTest, TheEndIsWrittenOnceTheTokensAreUsed) {
   // The mark that opens the reasoning is one of its tokens.
   EXPECT_EQ(told(*make(limit(2)), {" ", "<think>", "a", end, gap, "a"}), (Texts{any, any, any, end, gap, any, any}));
   EXPECT_EQ(told(*make(limit(2)), {"<t", "hink>", "a", end}), (Texts{any, any, any, end, gap}));
+}
+
+TEST_F(ReasoningLimitTest, GuessesMayBeTakenBack) {
+  const auto accepted = std::make_shared<Texts>();
+  const auto inner = std::make_shared<Inner>(*tokenizer, std::set<std::string>{}, accepted);
+  const auto constraint = make(limit(2, true), inner);
+  EXPECT_EQ(told(*constraint, {"a", end, "b"}), (Texts{any, any, any, any}));
+  ASSERT_TRUE(constraint->rollback(2).ok());
+  EXPECT_EQ(*accepted, (Texts{"a"}));
+  EXPECT_EQ(told(*constraint, {"b", end, gap}), (Texts{any, end, gap, any}));
 }
 
 TEST_F(ReasoningLimitTest, ReasoningThatEndsByItselfIsLeftAlone) {
