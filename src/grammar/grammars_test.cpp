@@ -37,6 +37,7 @@ TEST(Grammars, JsonObjectsAreJsonObjects) {
                           "{\"a\":1.}",
                           "{\"a\":tru}",
                           "{\"a\":\"\\ud800\"}",
+                          "{\"a\":\"\xed\xa0\x80\"}",
                           "{\"a\":\"\xff\"}",
                           "{\"a\":1e400}",
                           "\n\n{}",

@@ -84,7 +84,7 @@ std::string class_of(const CodePoints& points) {
 
 // Of a JSON string: any character, and then what ends it. Surrogates are d800 to dfff.
 constexpr std::string_view kAnyInJson =
-    R"((?:[^\u{22}\u{5c}\u{0}-\u{1f}]|\u{5c}(?:[\u{22}\u{5c}\u{2f}bfnrt]|u(?:[0-9a-cefA-CEF][0-9a-fA-F]|[dD][0-7])[0-9a-fA-F][0-9a-fA-F])))";
+    R"((?:[^\u{22}\u{5c}\u{0}-\u{1f}\u{d800}-\u{dfff}]|\u{5c}(?:[\u{22}\u{5c}\u{2f}bfnrt]|u(?:[0-9a-cefA-CEF][0-9a-fA-F]|[dD][0-7])[0-9a-fA-F][0-9a-fA-F])))";
 
 class RegexParser {
  public:
@@ -374,7 +374,7 @@ class RegexParser {
 
 Expression json_string_rest(GrammarText& text) {
   if (!text.has("string_rest")) {
-    text.define("string_rest", R"("\"" | [^"\\\u0000-\u001f] string_rest | "\\" escape string_rest)");
+    text.define("string_rest", fmt::format(R"("\"" | {} string_rest | "\\" escape string_rest)", kPlainInJson));
     text.define("escape", R"(["\\/bfnrt] | "u" ([0-9a-cefA-CEF] [0-9a-fA-F] | [dD] [0-7]) [0-9a-fA-F] [0-9a-fA-F])");
   }
   return "string_rest";

@@ -21,6 +21,9 @@ enum class RegexUse {
 // Errors: kInvalidArgument (not an expression; too large), kUnsupported. Both say at which byte.
 Result<GrammarText::Expression> regex_grammar(std::string_view pattern, RegexUse use);
 
+// A character of a JSON string that stands for itself. Half a pair of surrogates is none, though it could be written.
+inline constexpr std::string_view kPlainInJson = R"([^"\\\u0000-\u001f\ud800-\udfff])";
+
 // The rest of a JSON string, any of it, with the quotation mark that ends it. (Pairs of surrogates, two escapes for one
 // character, are left out: such characters stand for themselves.)
 GrammarText::Expression json_string_rest(GrammarText& text);

@@ -82,6 +82,7 @@ class SchemaConverter {
   Result<Expression> of_type(const SchemaNode& node, SchemaType type);
 
   Result<Expression> string(const SchemaNode& node);
+  Expression long_string(uint32_t least);
   Result<Expression> integer(const SchemaNode& node);
   Result<Expression> number(const SchemaNode& node);
   Result<Expression> multiples(const SchemaNode& node, int64_t of, std::optional<int64_t> low,

@@ -114,7 +114,7 @@ Result<Expression> SchemaConverter::string(const SchemaNode& node) {
   const Value* pattern = node.find("pattern");
   if (format != nullptr && !format->is_string()) return invalid(node, "format", "must be a string");
   if (pattern != nullptr && !pattern->is_string()) return invalid(node, "pattern", "must be a string");
-  if (format != nullptr) {
+  if (format != nullptr && !is_format_of_any_text(format->text())) {
     const std::string_view whole = format_pattern(format->text());
     if (whole.empty()) return unsupported(node, "format", fmt::format("other than {} is", known_formats()));
     if (pattern != nullptr) return unsupported(node, "pattern", "beside format is");
@@ -133,9 +133,17 @@ Result<Expression> SchemaConverter::string(const SchemaNode& node) {
     return text_.rule(*all);
   }
   if (!length.limited()) return GrammarText::sequence({GrammarText::literal("\""), json_string_rest(text_)});
+  if (length.max == kNoLimit) return text_.rule(long_string(length.min));
   // Without escapes: counted, they would make the grammar slow to follow.
-  const Expression body = text_.repeat(R"([^"\\\u0000-\u001f])", length.min, length.max);
+  const Expression body = text_.repeat(Expression(kPlainInJson), length.min, length.max);
   return text_.rule(GrammarText::sequence({GrammarText::literal("\""), body, GrammarText::literal("\"")}));
+}
+
+// At least so many characters, escapes counted as one each.
+Expression SchemaConverter::long_string(uint32_t least) {
+  const Expression rest = json_string_rest(text_);
+  const Expression one = text_.rule(fmt::format(R"({} | "\\" escape)", kPlainInJson));
+  return GrammarText::sequence({GrammarText::literal("\""), text_.repeat(one, least, least), rest});
 }
 
 Result<const Value*> SchemaConverter::find_number(const SchemaNode& node, const char* keyword) const {

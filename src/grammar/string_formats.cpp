@@ -1,5 +1,6 @@
 #include "grammar/string_formats.h"
 
+#include <algorithm>
 #include <array>
 
 namespace ingle {
@@ -25,7 +26,7 @@ struct Format {
 #define INGLE_HEX4 "[0-9A-Fa-f]{1,4}"
 #define INGLE_DURATION_TIME "T(?:[0-9]{1,9}H(?:[0-9]{1,9}M(?:[0-9]{1,9}S)?)?|[0-9]{1,9}M(?:[0-9]{1,9}S)?|[0-9]{1,9}S)"
 
-constexpr std::array<Format, 10> kFormats = {{
+constexpr std::array<Format, 15> kFormats = {{
     {"date", INGLE_DATE},
     {"time", INGLE_TIME},
     {"date-time", INGLE_DATE "T" INGLE_TIME},
@@ -40,10 +41,24 @@ constexpr std::array<Format, 10> kFormats = {{
     {"uri",
      "[a-z][a-z0-9+.-]{1,15}://" INGLE_HOST "(?::[1-9][0-9]{0,3})?(?:/[A-Za-z0-9._~-]*)*(?:\\?[A-Za-z0-9._~=&-]*)?"
      "(?:#[A-Za-z0-9._~-]*)?"},
+    // What follows has more than this besides.
+    {"idn-email", INGLE_ATOM "@" INGLE_LABEL "(?:\\." INGLE_LABEL "){1,3}"},
+    {"idn-hostname", INGLE_HOST},
+    {"iri", "[a-z][a-z0-9+.-]{1,15}://" INGLE_HOST "(?::[1-9][0-9]{0,3})?(?:/[A-Za-z0-9._~-]*)*"},
+    {"json-pointer", "(?:/(?:[^~/]|~[01])*)+"},
+    {"byte", "(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)"},
     {"uuid", "[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}"},
 }};
 
+// OpenAPI's, Pydantic's: what a text is for.
+constexpr std::array<std::string_view, 5> kFormatsOfAnyText = {"password", "binary", "path", "file-path",
+                                                               "directory-path"};
+
 }  // namespace
+
+bool is_format_of_any_text(std::string_view format) {
+  return std::find(kFormatsOfAnyText.begin(), kFormatsOfAnyText.end(), format) != kFormatsOfAnyText.end();
+}
 
 std::string_view format_pattern(std::string_view format) {
   for (const Format& known : kFormats) {
