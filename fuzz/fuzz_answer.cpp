@@ -26,7 +26,9 @@ std::shared_ptr<const AnswerParserOptions> options(uint8_t choice) {
     out->syntax.reasoning_close = "</think>";
     out->in_reasoning = (rest & 8) != 0;
   }
-  out->tools = {{.name = "f", .text_parameters = {"s"}}};
+  out->calls_first = (rest & 16) != 0;
+  if ((rest & 32) != 0) out->takes = [](std::string_view, std::string_view given) { return given.size() % 2 == 0; };
+  out->tools = {{.name = "f", .text_parameters = {"s"}, .text_or_null_parameters = {"z"}}};
   return out;
 }
 

@@ -3,10 +3,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
 
 namespace ingle {
+namespace {
+
+std::pair<uint32_t, uint32_t> token_characters(TokenId id) {
+  constexpr uint32_t kBeyondUnicode = 0x110000, kEach = 0x8000;
+  const auto number = static_cast<uint32_t>(id);
+  return {kBeyondUnicode + number / kEach, kBeyondUnicode + number % kEach};
+}
+
+}  // namespace
 
 GrammarText::Expression GrammarText::literal(std::string_view text) {
   std::string out = "\"";
@@ -23,6 +33,22 @@ GrammarText::Expression GrammarText::literal(std::string_view text) {
 }
 
 GrammarText::Expression GrammarText::token(TokenId id) { return fmt::format("Token({})", id); }
+
+GrammarText::Expression GrammarText::token_literal(TokenId id) {
+  const auto [high, low] = token_characters(id);
+  return fmt::format("\"\\U{:08x}\\U{:08x}\"", high, low);
+}
+
+std::string GrammarText::token_bytes(TokenId id) {
+  const auto [high, low] = token_characters(id);
+  std::string out;
+  for (const uint32_t code : {high, low}) {
+    for (const uint32_t shift : {18, 12, 6, 0}) {
+      out += static_cast<char>((shift == 18 ? 0xf0 : 0x80) | (code >> shift & 0x3f));
+    }
+  }
+  return out;
+}
 
 GrammarText::Expression GrammarText::sequence(std::span<const Expression> parts) {
   if (parts.empty()) return literal("");
@@ -46,6 +72,18 @@ GrammarText::Expression GrammarText::repeat(const Expression& expression, uint32
   if (max == kNoLimit && min == 1) return fmt::format("({} {}*)", one, one);
   if (max == kNoLimit) return fmt::format("({0}{{{1}}} {0}*)", one, min);
   return fmt::format("{}{{{},{}}}", one, min, max);
+}
+
+GrammarText::Expression GrammarText::text_without(std::span<const Expression> literals) {
+  CHECK(!literals.empty());
+  return rule(fmt::format("TagDispatch(loop_after_dispatch=false, excludes=({}))", fmt::join(literals, ", ")));
+}
+
+GrammarText::Expression GrammarText::text_with(const Expression& trigger, const Expression& then, bool on,
+                                               std::span<const Expression> literals) {
+  std::string arguments = fmt::format("({}, {}), loop_after_dispatch={}", trigger, then, on);
+  if (!literals.empty()) arguments += fmt::format(", excludes=({})", fmt::join(literals, ", "));
+  return rule(fmt::format("TagDispatch({})", arguments));
 }
 
 GrammarText::Expression GrammarText::reserve() { return fmt::format("r{}", ++reserved_); }

@@ -25,6 +25,10 @@ class GrammarText {
   static Expression literal(std::string_view text);
   // Exactly this token, be it a control token that no text is.
   static Expression token(TokenId id);
+  // What control tokens are in grammars beside that: two characters beyond Unicode's last, which no class of characters
+  // has. As bytes, and as a literal; a model may write these by tokens of single bytes, too.
+  static std::string token_bytes(TokenId id);
+  static Expression token_literal(TokenId id);
   // One after the other; of none: the empty text.
   static Expression sequence(std::span<const Expression> parts);
   static Expression sequence(std::initializer_list<Expression> parts) {
@@ -38,6 +42,13 @@ class GrammarText {
   static Expression optional(const Expression& expression) { return choice({literal(""), expression}); }
   // From min to max times, which may be kNoLimit.
   Expression repeat(const Expression& expression, uint32_t min, uint32_t max);
+
+  // Any text, control tokens too, that has none of these literals, of which there is at least one.
+  Expression text_without(std::span<const Expression> literals);
+  // Such a text; but what comes after `trigger`, another literal, is the rule `then`, and where it goes `on` more text.
+  // None of the literals begins the trigger.
+  Expression text_with(const Expression& trigger, const Expression& then, bool on,
+                       std::span<const Expression> literals);
 
   // A name for it, for what is large or stands in several places.
   Expression rule(const Expression& body);

@@ -15,7 +15,9 @@ namespace ingle {
 
 class GrammarWorld {
  public:
-  explicit GrammarWorld(GrammarsOptions options = {}) : tokenizer(make_tokenizer()) {
+  // `control`: more control tokens, the last ones of the vocabulary.
+  explicit GrammarWorld(GrammarsOptions options = {}, const std::vector<std::string>& control = {})
+      : tokenizer(make_tokenizer(control)) {
     grammars = std::make_unique<Grammars>(*tokenizer, vocab(), options);
   }
 
@@ -54,7 +56,7 @@ class GrammarWorld {
   std::unique_ptr<Grammars> grammars;
 
  private:
-  static std::unique_ptr<Tokenizer> make_tokenizer() {
+  static std::unique_ptr<Tokenizer> make_tokenizer(const std::vector<std::string>& control) {
     Vocabulary vocabulary;
     vocabulary.kind = VocabularyKind::kSentencePiece;
     const auto add = [&](std::string text, TokenType type) {
@@ -72,6 +74,7 @@ class GrammarWorld {
           "日本", "日",  "}}",  "[[",  "]]",   "\n\n",  "   ",  "-1",  "0.5", "00", "\\n", "\\\"", "\"a"}) {
       add(text, TokenType::kNormal);
     }
+    for (const std::string& text : control) add(text, TokenType::kControl);
     vocabulary.scores.assign(vocabulary.tokens.size(), 0.0f);
     vocabulary.eos = kEos;
     vocabulary.add_bos = false;

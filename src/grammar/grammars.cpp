@@ -47,12 +47,28 @@ Error failure(ErrorCode code, const std::string& what) {
   return {code, "the grammar can't be used: " + line, ""};
 }
 
-class GrammarConstraint final : public Constraint {
+class GrammarConstraint final : public Grammar {
  public:
   GrammarConstraint(xgrammar::GrammarMatcher matcher, uint32_t vocab) : matcher_(std::move(matcher)), vocab_(vocab) {}
 
   std::unique_ptr<Constraint> clone() const override {
     return std::make_unique<GrammarConstraint>(matcher_.Fork(), vocab_);
+  }
+
+  bool has(std::span<const Piece> pieces) const override {
+    size_t bytes = 0;
+    try {
+      xgrammar::GrammarMatcher matcher = matcher_.Fork();
+      for (const Piece& piece : pieces) {
+        bytes += piece.text.size();
+        if (bytes > kMaxTextBytes) return false;
+        if (!(piece.token == kNoToken ? matcher.AcceptString(piece.text) : matcher.AcceptToken(piece.token)))
+          return false;
+      }
+      return matcher.IsCompleted();
+    } catch (const std::exception&) {
+      return false;
+    }
   }
 
   Status accept(TokenId token) override {
@@ -97,7 +113,7 @@ class GrammarConstraint final : public Constraint {
   const uint32_t vocab_;
 };
 
-// The tokens as the bytes that they stand for; control tokens as bytes that no text has.
+// The tokens as the bytes that they stand for in grammars.
 xgrammar::TokenizerInfo tokenizer_info(const Tokenizer& tokenizer, uint32_t vocab) {
   std::vector<std::string> bytes(vocab);
   std::vector<int32_t> ends;
@@ -105,7 +121,7 @@ xgrammar::TokenizerInfo tokenizer_info(const Tokenizer& tokenizer, uint32_t voca
     const auto id = static_cast<TokenId>(i);
     if (!tokenizer.is_valid(id)) break;
     if (tokenizer.is_eog(id)) ends.push_back(id);
-    bytes[i] = tokenizer.is_control(id) ? fmt::format("\xff{}", id) : std::string(tokenizer.token_bytes(id));
+    bytes[i] = tokenizer.is_control(id) ? GrammarText::token_bytes(id) : std::string(tokenizer.token_bytes(id));
   }
   return {bytes, xgrammar::VocabType::RAW, static_cast<int>(vocab), ends};
 }
@@ -120,14 +136,14 @@ struct Grammars::Shared {
   };
   struct Kept {
     std::string text;
-    std::shared_ptr<const Constraint> constraint;
+    std::shared_ptr<const Grammar> constraint;
     size_t bytes = 0;
   };
 
   Shared(const Tokenizer& given, uint32_t width, size_t cache) : tokenizer(given), vocab(width), cache_bytes(cache) {}
 
-  std::shared_ptr<const Constraint> find(const std::string& text);
-  void keep(const std::string& text, const std::shared_ptr<const Constraint>& constraint, size_t bytes);
+  std::shared_ptr<const Grammar> find(const std::string& text);
+  void keep(const std::string& text, const std::shared_ptr<const Grammar>& constraint, size_t bytes);
   void compile(const std::string& text, Job& job);
 
   const Tokenizer& tokenizer;
@@ -143,15 +159,14 @@ struct Grammars::Shared {
   std::optional<xgrammar::TokenizerInfo> info;  // once the first grammar is wanted
 };
 
-std::shared_ptr<const Constraint> Grammars::Shared::find(const std::string& text) {
+std::shared_ptr<const Grammar> Grammars::Shared::find(const std::string& text) {
   const auto found = kept_by_text.find(text);
   if (found == kept_by_text.end()) return nullptr;
   kept.splice(kept.begin(), kept, found->second);
   return found->second->constraint;
 }
 
-void Grammars::Shared::keep(const std::string& text, const std::shared_ptr<const Constraint>& constraint,
-                            size_t bytes) {
+void Grammars::Shared::keep(const std::string& text, const std::shared_ptr<const Grammar>& constraint, size_t bytes) {
   kept.push_front({text, constraint, bytes + 2 * text.size()});
   kept_by_text[text] = kept.begin();
   kept_bytes += kept.front().bytes;
@@ -202,7 +217,7 @@ Grammars::~Grammars() {
 Grammars::Compiled Grammars::compile(const std::string& grammar) {
   const auto deadline = Shared::Clock::now() + options_.deadline;
   std::unique_lock lock(shared_->mutex);
-  if (std::shared_ptr<const Constraint> known = shared_->find(grammar)) return known;
+  if (std::shared_ptr<const Grammar> known = shared_->find(grammar)) return known;
   std::shared_ptr<Shared::Job> job;
   while (job == nullptr) {
     const auto same = shared_->jobs.find(grammar);
@@ -244,7 +259,7 @@ Grammars::Compiled Grammars::regex(std::string_view pattern) {
   return compile(grammar);
 }
 
-Grammars::Compiled Grammars::choice(std::span<const std::string> texts) {
+Result<GrammarText::Expression> choice_grammar(std::span<const std::string> texts) {
   std::vector<GrammarText::Expression> options;
   size_t bytes = 0;
   for (const std::string& text : texts) {
@@ -260,8 +275,12 @@ Grammars::Compiled Grammars::choice(std::span<const std::string> texts) {
                              kMaxChoiceBytes / 1024),
                  ""};
   }
-  GrammarText text;
-  ASSIGN_OR_RETURN(const std::string grammar, text.finish(GrammarText::choice(options)));
+  return GrammarText::choice(options);
+}
+
+Grammars::Compiled Grammars::choice(std::span<const std::string> texts) {
+  ASSIGN_OR_RETURN(const GrammarText::Expression root, choice_grammar(texts));
+  ASSIGN_OR_RETURN(const std::string grammar, GrammarText().finish(root));
   return compile(grammar);
 }
 

@@ -17,10 +17,14 @@
 #include <string_view>
 
 #include "engine/constraint.h"
+#include "grammar/grammar_text.h"
 #include "text/jinja_value.h"
 #include "text/tokenizer.h"
 
 namespace ingle {
+
+// One of these texts. Errors: kInvalidArgument (none, too many, an empty one).
+Result<GrammarText::Expression> choice_grammar(std::span<const std::string> texts);
 
 struct GrammarsOptions {
   std::chrono::milliseconds deadline{5'000};  // of compiling one
@@ -28,9 +32,23 @@ struct GrammarsOptions {
   size_t cache_bytes = size_t{128} << 20;
 };
 
+// One that is compiled.
+class Grammar : public Constraint {
+ public:
+  // A token, or, without one, text.
+  struct Piece {
+    std::string text;
+    TokenId token = kNoToken;
+  };
+  // Whether it has the whole that these are. None has texts beyond kMaxTextBytes.
+  virtual bool has(std::span<const Piece> pieces) const = 0;
+
+  static constexpr size_t kMaxTextBytes = 128 * 1024;
+};
+
 class Grammars {
  public:
-  using Compiled = Result<std::shared_ptr<const Constraint>>;
+  using Compiled = Result<std::shared_ptr<const Grammar>>;
 
   // `vocab` is the width of the logits. The tokenizer outlives it.
   Grammars(const Tokenizer& tokenizer, uint32_t vocab, GrammarsOptions options = {});
@@ -43,7 +61,6 @@ class Grammars {
   Compiled json_object();
   Compiled json_schema(const jinja::Value& schema);
   Compiled regex(std::string_view pattern);
-  // One of these texts.
   Compiled choice(std::span<const std::string> texts);
   // A grammar as a request brings it (ebnf.h).
   Compiled ebnf(std::string_view grammar);

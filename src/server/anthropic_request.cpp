@@ -232,6 +232,7 @@ void translate_tools(RequestFields& fields, Entries& out) {
       set(function, "description", text_value(*description));
     }
     set(function, "parameters", *schema);
+    if (const Value* strict = tool.dict_object().find("strict")) set(function, "strict", *strict);
     set(outer, "type", text_value("function"));
     set(outer, "function", Value::dict(std::move(function)));
     tools.push_back(Value::dict(std::move(outer)));

@@ -7,8 +7,8 @@
 
 namespace ingle {
 
-std::shared_ptr<const AnswerParserOptions> plan_chat_answer(const ChatPrompt& chat, const ChatPrompt::Rendered& prompt,
-                                                            const ChatTools& tools, Request& request) {
+std::shared_ptr<AnswerParserOptions> plan_chat_answer(const ChatPrompt& chat, const ChatPrompt::Rendered& prompt,
+                                                      const ChatTools& tools, Request& request) {
   auto options = std::make_shared<AnswerParserOptions>();
   options->syntax = chat.syntax();
   options->tools = tools.callable;

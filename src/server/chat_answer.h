@@ -18,8 +18,8 @@ namespace ingle {
 struct ChatRequest;
 
 // How the answers to this prompt are to be read. Sets what the engine has to do for it: show the marks of calls.
-std::shared_ptr<const AnswerParserOptions> plan_chat_answer(const ChatPrompt& chat, const ChatPrompt::Rendered& prompt,
-                                                            const ChatTools& tools, Request& request);
+std::shared_ptr<AnswerParserOptions> plan_chat_answer(const ChatPrompt& chat, const ChatPrompt::Rendered& prompt,
+                                                      const ChatTools& tools, Request& request);
 
 // A writer of chat answers derives from this in place of AnswerWriter and gets what is new as deltas. In a stream a
 // call is kCallBegin, kCallArguments (maybe several times, maybe never) and kCallEnd, one call after the other.

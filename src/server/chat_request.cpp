@@ -71,7 +71,8 @@ std::optional<ApiError> read_chat_generation(RequestFields& fields, const Served
   return fields.error();
 }
 
-std::variant<ChatRequest, ApiError> read_chat_request(RequestFields& fields, const ServedModel& model, bool stream) {
+std::variant<ChatRequest, ApiError> read_chat_request(RequestFields& fields, const ServedModel& model, bool stream,
+                                                      Strictness strict_tools) {
   ChatRequest out;
   GenerationFields& generation = out.generation;
   refuse_unsupported(fields);
@@ -79,6 +80,7 @@ std::variant<ChatRequest, ApiError> read_chat_request(RequestFields& fields, con
   read_chat_input(fields, input);
   if (!fields.error()) read_continuation(fields, input);
   ChatTools tools;
+  tools.strict_by_default = strict_tools;
   read_tools(fields, tools);
   refuse_functions(fields);
   input.tools = tools.tools;
@@ -87,10 +89,10 @@ std::variant<ChatRequest, ApiError> read_chat_request(RequestFields& fields, con
   generation.request.continues_text = input.continue_final_message;
   Result<ChatPrompt::Rendered> prompt = model.chat->render(std::move(input));
   if (!prompt.ok()) return invalid_field("messages", prompt.error().to_string());
-  out.reading = plan_chat_answer(*model.chat, *prompt, tools, generation.request);
-  std::optional<WantedOutput> calls =
-      wanted_calls(tools, model.chat->syntax(), model.engine->tokenizer(), prompt->in_reasoning);
+  const auto reading = plan_chat_answer(*model.chat, *prompt, tools, generation.request);
+  auto calls = wanted_calls(tools, model.engine->tokenizer(), *reading, generation.output);
   if (calls) generation.output = std::move(calls);
+  out.reading = reading;
   if (generation.thinking_budget) {
     generation.reasoning_limit = reasoning_limit(*generation.thinking_budget, model.engine->tokenizer(),
                                                  model.engine->info().vocab, *out.reading);

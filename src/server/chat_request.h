@@ -20,10 +20,10 @@ struct ChatRequest {
   const Tokenizer* tokenizer = nullptr;                // of the model; null: the answer's tokens are not looked at
 };
 
-// `stream`: where the request does not say. Errors: a field that is wrong or that we can't honour, a model without a
-// chat template, what the template says.
+// `stream`, `strict_tools`: where the request does not say. Errors: a field that is wrong or that we can't honour, a
+// model without a chat template, what the template says.
 std::variant<ChatRequest, ApiError> read_chat_request(RequestFields& fields, const ServedModel& model,
-                                                      bool stream = false);
+                                                      bool stream = false, Strictness strict_tools = Strictness::kNo);
 
 // Its part that says how the answer is generated and has to look; after all else, as it may take time.
 std::optional<ApiError> read_chat_generation(RequestFields& fields, const ServedModel& model, bool stream,

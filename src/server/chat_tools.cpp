@@ -26,15 +26,70 @@ bool is_text(const Value* value, std::string_view text) {
   return value != nullptr && value->is_string() && value->text() == text;
 }
 
-// The parameters whose schema says that they are strings.
-std::vector<std::string> text_parameters(const Value& schema) {
-  std::vector<std::string> names;
-  const Value* properties = find_member(schema, "properties");
-  if (properties == nullptr || !properties->is_dict()) return names;
-  for (const auto& [name, property] : properties->dict_object().entries) {
-    if (is_text(find_member(property, "type"), "string")) names.push_back(name.text());
+constexpr int kMaxSteps = 16;  // of references; a combination takes most of them
+constexpr size_t kMaxOptions = 8;
+
+struct Kinds {
+  bool text = false, null = false, others = false;
+
+  void add(const Kinds& more) {
+    text |= more.text;
+    null |= more.null;
+    others |= more.others;
   }
-  return names;
+};
+
+Kinds kinds_named(const Value& type) {
+  if (is_text(&type, "string")) return {.text = true};
+  if (is_text(&type, "null")) return {.null = true};
+  return {.others = true};
+}
+
+// What a schema lets a value be, as far as it is easily told; `root` is where references go.
+Kinds kinds_of(const Value& schema, const Value& root, int steps = kMaxSteps) {
+  Kinds out;
+  if (steps == 0 || !schema.is_dict()) return {.others = true};
+  if (const Value* type = find_member(schema, "type")) {
+    if (!type->is_sequence()) return kinds_named(*type);
+    for (const Value& one : type->items()) out.add(kinds_named(one));
+    return out;
+  }
+  const Value* values = find_member(schema, "enum");
+  if (values != nullptr && values->is_sequence()) {
+    for (const Value& value : values->items()) {
+      out.add({.text = value.is_string(), .null = value.is_none(), .others = !value.is_string() && !value.is_none()});
+    }
+    return out;
+  }
+  if (const Value* value = find_member(schema, "const"))
+    return {.text = value->is_string(), .others = !value->is_string()};
+  for (const char* combination : {"anyOf", "oneOf", "allOf"}) {
+    const Value* options = find_member(schema, combination);
+    if (options == nullptr || !options->is_sequence() || options->items().size() > kMaxOptions) continue;
+    for (const Value& option : options->items()) out.add(kinds_of(option, root, steps / 4));
+    return out;
+  }
+  const Value* reference = find_member(schema, "$ref");
+  for (const char* place : {"$defs", "definitions"}) {
+    const std::string begin = fmt::format("#/{}/", place);
+    if (reference == nullptr || !reference->is_string() || !reference->text().starts_with(begin)) continue;
+    const Value* defined = find_member(root, place);
+    const Value* target = defined == nullptr ? nullptr : find_member(*defined, reference->text().substr(begin.size()));
+    if (target != nullptr) return kinds_of(*target, root, steps - 1);
+  }
+  return {.others = true};
+}
+
+AnswerParserOptions::Tool callable_tool(const std::string& name, const Value& schema) {
+  AnswerParserOptions::Tool tool = {.name = name, .text_parameters = {}};
+  const Value* properties = find_member(schema, "properties");
+  if (properties == nullptr || !properties->is_dict()) return tool;
+  for (const auto& [parameter, property] : properties->dict_object().entries) {
+    const Kinds kinds = kinds_of(property, schema);
+    if (!kinds.text || kinds.others) continue;
+    (kinds.null ? tool.text_or_null_parameters : tool.text_parameters).push_back(parameter.text());
+  }
+  return tool;
 }
 
 // What is wrong with the schema of a tool's parameters; empty if nothing is.
@@ -62,6 +117,12 @@ void add_tool(RequestFields& fields, const std::string& where, const Value& tool
   if (description != nullptr && !description->is_string()) {
     return fields.refuse(where + ".function.description", "must be a string");
   }
+  const Value* strict = find_member(*function, "strict");
+  if (strict != nullptr && !strict->is(jinja::Kind::kBool)) {
+    return fields.refuse(where + ".function.strict", "must be true or false");
+  }
+  Strictness& strictness = out.strict[name->text()] = out.strict_by_default;
+  if (strict != nullptr) strictness = strict->as_bool() ? Strictness::kYes : Strictness::kNo;
   const Value* parameters = find_member(*function, "parameters");
   if (parameters == nullptr) {
     const Value none =
@@ -73,7 +134,7 @@ void add_tool(RequestFields& fields, const std::string& where, const Value& tool
   const std::string fault = schema_fault(*parameters);
   if (!fault.empty()) return fields.refuse(where + ".function.parameters", fault);
   items.push_back(tool);
-  out.callable.push_back({.name = name->text(), .text_parameters = text_parameters(*parameters)});
+  out.callable.push_back(callable_tool(name->text(), *parameters));
 }
 
 void read_choice(RequestFields& fields, ChatTools& out) {
@@ -108,6 +169,10 @@ void check_choice(RequestFields& fields, const ChatTools& tools) {
 
 }  // namespace
 
+bool ChatTools::any_strict() const {
+  return std::any_of(strict.begin(), strict.end(), [](const auto& tool) { return tool.second != Strictness::kNo; });
+}
+
 void add_tools(RequestFields& fields, const std::string& where, const Value& list, ChatTools& out) {
   if (!list.is_sequence()) return fields.refuse(where, "must be an array");
   if (list.items().size() > kMaxTools) return fields.refuse(where, fmt::format("has more than {} tools", kMaxTools));
@@ -131,6 +196,7 @@ void read_tools(RequestFields& fields, ChatTools& out) {
   if (out.choice == ToolChoice::kNone) {
     out.tools = Value::none();
     out.callable.clear();
+    out.strict.clear();
   }
 }
 

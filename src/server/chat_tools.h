@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,8 @@ namespace ingle {
 inline constexpr size_t kMaxTools = 512;
 
 enum class ToolChoice : uint8_t { kAuto, kNone, kRequired, kNamed };
+// Must the arguments of a call that the model makes of its own accord obey the tool's schema?
+enum class Strictness : uint8_t { kNo, kIfPossible, kYes };
 
 struct ChatTools {
   ToolChoice choice = ToolChoice::kAuto;
@@ -23,8 +26,11 @@ struct ChatTools {
   // none, or none may be called.
   jinja::Value tools = jinja::Value::none();
   std::vector<AnswerParserOptions::Tool> callable;  // the same, as the parser knows them
+  std::map<std::string, Strictness> strict;         // the same, by name
+  Strictness strict_by_default = Strictness::kNo;   // of tools that don't say
 
   bool must_call() const { return choice == ToolChoice::kRequired || choice == ToolChoice::kNamed; }
+  bool any_strict() const;
 };
 
 // Reads tools, tool_choice and parallel_tool_calls.

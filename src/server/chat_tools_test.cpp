@@ -55,6 +55,7 @@ TEST(ChatTools, NameWhatIsWrong) {
     EXPECT_EQ(read(tools(std::string(R"({"name":"f","parameters":)") + schema + "}")),
               "error: tools[0].function.parameters");
   }
+  EXPECT_EQ(read(tools(R"({"name":"f","strict":1})")), "error: tools[0].function.strict");
   const std::string f = tool(R"({"name":"f"})");
   EXPECT_EQ(read("\"tools\":[" + f + "," + f + "]"), "error: tools");
   std::string many;
@@ -72,15 +73,20 @@ TEST(ChatTools, NameWhatIsWrong) {
 
 TEST(ChatTools, KnowsWhichParametersAreStrings) {
   jinja::Value body;
-  ASSERT_FALSE(parse_object(
-      "{" + tools(R"({"name":"f","parameters":{"properties":{"a":{"type":"string"},"b":{"type":["string"]},"c":3}}})") +
-          "}",
-      body));
+  ASSERT_FALSE(parse_object("{" + tools(R"({"name":"f","parameters":{"properties":{
+    "a":{"type":"string"},"b":{"type":["string"]},"c":3,"d":{"type":["string","null"]},"e":{"type":["string","integer"]},
+    "f":{"anyOf":[{"type":"string"},{"type":"null"}]},"g":{"enum":["1","2"]},"h":{"enum":["1",2]},"i":{"const":"3"},
+    "j":{"$ref":"#/$defs/kind"},"k":{"allOf":[{"$ref":"#/$defs/kind"}]},"l":{"$ref":"#/$defs/itself"},"m":{},
+    "n":{"type":"null"},"o":{"$ref":"#/$defs/nothing"}},
+    "$defs":{"kind":{"type":"string","enum":["1"]},"itself":{"$ref":"#/$defs/itself"}}}})") +
+                                "}",
+                            body));
   RequestFields fields(body);
   ChatTools out;
   read_tools(fields, out);
   ASSERT_FALSE(fields.error());
-  EXPECT_EQ(out.callable[0].text_parameters, std::vector<std::string>{"a"});
+  EXPECT_EQ(out.callable[0].text_parameters, (std::vector<std::string>{"a", "b", "g", "i", "j", "k"}));
+  EXPECT_EQ(out.callable[0].text_or_null_parameters, (std::vector<std::string>{"d", "f"}));
 }
 
 }  // namespace

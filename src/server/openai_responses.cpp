@@ -71,7 +71,7 @@ std::variant<ChatRequest, ApiError> read_request(ApiCall& call, jinja::Items& me
   ResponsesInput given = read_responses_input(call.fields, std::move(previous));
   if (call.fields.error()) return *call.fields.error();
   RequestFields chat(given.chat);
-  auto read = read_chat_request(chat, *call.model);
+  auto read = read_chat_request(chat, *call.model, false, Strictness::kIfPossible);
   if (const ApiError* error = std::get_if<ApiError>(&read)) return with_names(*error, kResponsesNames);
   messages = std::move(given.messages);
   return read;

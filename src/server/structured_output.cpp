@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "grammar/json_schema.h"
+#include "grammar/regex.h"
 #include "text/json_value.h"
 
 namespace ingle {
@@ -33,6 +35,10 @@ class Reader {
   }
 
  private:
+  static Result<GrammarText::Expression> write_regex(const std::string& pattern) {
+    return regex_grammar(pattern, RegexUse::kWholeText);
+  }
+
   static bool is_asked(RequestFields& fields, std::string_view name) {
     const Value* value = fields.find(name);
     return value != nullptr && !(value->is(Kind::kBool) && !value->as_bool()) &&
@@ -44,9 +50,10 @@ class Reader {
   }
 
   void want(RequestFields& fields, std::string_view name, std::string field,
-            std::function<Grammars::Compiled(Grammars&)> compile) {
+            std::function<Grammars::Compiled(Grammars&)> compile,
+            std::function<Result<GrammarText::Expression>(GrammarText&)> write = {}) {
     if (wanted_) return fields.refuse(name, fmt::format("is one thing too many beside {}", wanted_->field));
-    wanted_ = WantedOutput{std::move(field), std::move(compile)};
+    wanted_ = WantedOutput{std::move(field), std::move(compile), std::move(write)};
   }
 
   void read_response_format() {
@@ -60,7 +67,7 @@ class Reader {
     } else if (type == "json_object" && inner.has("schema")) {
       add_schema(inner, "schema", "response_format.schema");  // as llama.cpp's server has it
     } else if (type == "json_object") {
-      want(inner, "type", "response_format", [](Grammars& grammars) { return grammars.json_object(); });
+      want_object(inner, "type", "response_format");
     } else if (type != "text") {
       inner.refuse("type", "must be text, json_object or json_schema");
     }
@@ -86,13 +93,13 @@ class Reader {
     for (const std::string form : forms) {
       const std::string name = prefix + form, field = path + name;
       if (form == "json") add_schema(fields, name, field);
-      if (form == "regex") add_text(fields, name, field, &Grammars::regex);
+      if (form == "regex") add_text(fields, name, field, &Grammars::regex, write_regex);
       if (form == "grammar") add_text(fields, name, field, &Grammars::ebnf);
       if (form == "choice") add_choice(fields, name, field);
       if (form == "json_object") {
         bool asked = false;
         fields.read(name, asked);
-        if (asked) want(fields, name, field, [](Grammars& grammars) { return grammars.json_object(); });
+        if (asked) want_object(fields, name, field);
       }
     }
   }
@@ -108,16 +115,28 @@ class Reader {
       schema = std::move(parsed).value();
     }
     if (!schema.is_dict() && !schema.is(Kind::kBool)) return fields.refuse(name, "must be a JSON schema");
-    want(fields, name, field, [schema](Grammars& grammars) { return grammars.json_schema(schema); });
+    want(
+        fields, name, field, [schema](Grammars& grammars) { return grammars.json_schema(schema); },
+        [schema](GrammarText& text) { return json_schema_grammar(text, schema); });
+  }
+
+  void want_object(RequestFields& fields, std::string_view name, const std::string& field) {
+    want(
+        fields, name, field, [](Grammars& grammars) { return grammars.json_object(); },
+        [](GrammarText& text) -> Result<GrammarText::Expression> { return any_json_object(text); });
   }
 
   void add_text(RequestFields& fields, std::string_view name, const std::string& field,
-                Grammars::Compiled (Grammars::*compile)(std::string_view)) {
+                Grammars::Compiled (Grammars::*compile)(std::string_view),
+                Result<GrammarText::Expression> (*write)(const std::string&) = nullptr) {
     if (!fields.has(name)) return;
     std::string text;
     fields.read(name, text);
     if (fields.error()) return;
-    want(fields, name, field, [text, compile](Grammars& grammars) { return (grammars.*compile)(text); });
+    std::function<Result<GrammarText::Expression>(GrammarText&)> as_part;
+    if (write != nullptr) as_part = [text, write](GrammarText&) { return write(text); };
+    want(
+        fields, name, field, [text, compile](Grammars& grammars) { return (grammars.*compile)(text); }, as_part);
   }
 
   void add_choice(RequestFields& fields, std::string_view name, const std::string& field) {
@@ -129,7 +148,9 @@ class Reader {
       if (!text.is_string()) return fields.refuse(name, "must be an array of strings");
       texts.push_back(text.text());
     }
-    want(fields, name, field, [texts](Grammars& grammars) { return grammars.choice(texts); });
+    want(
+        fields, name, field, [texts](Grammars& grammars) { return grammars.choice(texts); },
+        [texts](GrammarText&) { return choice_grammar(texts); });
   }
 
   RequestFields& fields_;

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "grammar/grammar_text.h"
 #include "grammar/grammars.h"
 #include "server/request_fields.h"
 
@@ -16,6 +17,8 @@ struct WantedOutput {
   std::string field;  // that asks for it
   // Compiles it; comes when all that is quick to refuse has been seen to.
   std::function<Grammars::Compiled(Grammars&)> compile;
+  // The same as a part of a greater grammar; empty where it can't be one.
+  std::function<Result<GrammarText::Expression>(GrammarText&)> write = {};
 };
 
 // What the fields ask for, if anything.

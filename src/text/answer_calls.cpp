@@ -85,7 +85,9 @@ void AnswerParser::end_call() {
   state_ = options_->one_call ? State::kDropped : State::kBetween;
 }
 
+// Of a call that is whole.
 void AnswerParser::tell_call(std::string_view name, std::string_view arguments) {
+  if (opener_->only_known && options_->takes && !options_->takes(name, arguments)) return give_back(attempt_.size());
   begin_call(name);
   say(Kind::kCallArguments, arguments);
   end_call();
@@ -350,7 +352,10 @@ void AnswerParser::end_xml_value() {
   const auto is_text = [&](const std::vector<std::string>& names) {
     return std::find(names.begin(), names.end(), parameter_) != names.end();
   };
-  const bool as_text = tool != nullptr && is_text(tool->text_parameters);
+  const std::string_view word = trimmed(text);
+  const bool is_null = word == "null" || word == "None";
+  const bool as_text =
+      tool != nullptr && (is_text(tool->text_parameters) || (!is_null && is_text(tool->text_or_null_parameters)));
   parameters_.emplace_back(Value::string(parameter_), as_text ? Value::string(std::string(text)) : typed_value(text));
   mark_ = kNowhere;
   state_ = State::kXmlBody;

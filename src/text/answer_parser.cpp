@@ -37,6 +37,13 @@ void AnswerParser::add_openers() {
     case CallFormat::kJson:
       break;
   }
+  if (options_->calls_first) {
+    for (Opener& opener : openers_) opener.place = Place::kAnswerStart;
+    const bool has_mark = syntax.calls != CallFormat::kJson && syntax.calls != CallFormat::kLlama;
+    if (!has_mark)
+      openers_.push_back({.text = "{", .close = {}, .place = Place::kAnswerStart, .is_body = true, .only_known = true});
+    return;
+  }
   const auto also = [&](const char* text, const char* close, Place place, bool is_body) {
     openers_.push_back({.text = text, .close = close, .place = place, .is_body = is_body, .only_known = true});
   };
@@ -151,7 +158,7 @@ bool AnswerParser::may_open(const Opener& opener) const {
     case Place::kLineStart:
       return line_start_;
     case Place::kAnswerStart:
-      return !said_content_ && calls_ == 0;
+      return !said_content_ && (calls_ == 0 || options_->calls_first);
   }
   return false;
 }

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,6 +45,7 @@ struct AnswerParserOptions {
   struct Tool {
     std::string name;
     std::vector<std::string> text_parameters;  // those that are strings and nothing else
+    std::vector<std::string> text_or_null_parameters = {};
   };
   AnswerSyntax syntax;
   std::vector<Tool> tools;    // that may be called; none: calls are not looked for
@@ -53,6 +55,11 @@ struct AnswerParserOptions {
   // Arguments are told as they come. Without it a call is told once all of it is there and valid, which is the only way
   // to be sure that it is one, unless a grammar holds the model to it. One that breaks or is cut off then ends early.
   bool stream_arguments = false;
+  // The answer begins with its calls, in the model's own form, or has none.
+  bool calls_first = false;
+  // Whether a call in another form than the model's own, which no grammar has held, is one that its function takes;
+  // else it is content. None: all are.
+  std::function<bool(std::string_view name, std::string_view arguments)> takes;
 };
 
 class AnswerParser {

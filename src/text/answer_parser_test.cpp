@@ -24,7 +24,8 @@ AnswerSyntax syntax(CallFormat calls) {
 Options options(CallFormat calls) {
   Options out;
   out.syntax = syntax(calls);
-  out.tools = {{.name = "f", .text_parameters = {"s"}}, {.name = "get_weather", .text_parameters = {}}};
+  out.tools = {{.name = "f", .text_parameters = {"s"}, .text_or_null_parameters = {"z"}},
+               {.name = "get_weather", .text_parameters = {}}};
   return out;
 }
 
@@ -183,6 +184,8 @@ TEST(AnswerParser, QwenXmlCalls) {
   EXPECT_EQ(xml("<tool_call>\n<function=f>\n<parameter=s>\n1\n</parameter>\n<parameter=n>\n[1, 2]\n</parameter>\n"
                 "<parameter=b>True</parameter><parameter=t>a < b\nc\n</parameter></function>\n</tool_call>"),
             R"(0:f{"s": "1", "n": [1, 2], "b": true, "t": "a < b\nc"};)");
+  EXPECT_EQ(xml("<function=f><parameter=z>12345</parameter></function>"), R"(0:f{"z": "12345"};)");
+  EXPECT_EQ(xml("<function=f><parameter=z>\nnull\n</parameter></function>"), R"(0:f{"z": null};)");
   EXPECT_EQ(xml("<function=f></function></tool_call>"), "0:f{};c(</tool_call>)");
   EXPECT_EQ(xml("<tool_call><function=f></function><function=g></function></tool_call>"), "0:f{};1:g{};");
   for (const char* text : {"<tool_call><function=>", "<tool_call><function=f\n>", "<function=unknown></function>",

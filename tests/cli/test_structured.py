@@ -18,9 +18,15 @@ SCHEMA = {
     "required": ["kind", "age", "tags"],
 }
 
+ONE_OR_TWO = {"type": "object", "properties": {"n": {"enum": [1, 2]}}, "required": ["n"]}
+
 
 def schema_format(schema, **more):
     return {"type": "json_schema", "json_schema": {"name": "it", "schema": schema, **more}}
+
+
+def tool(parameters):
+    return {"type": "function", "function": {"name": "f", "strict": True, "parameters": parameters}}
 
 
 def content(answer):
@@ -89,6 +95,33 @@ class StructuredTest(ServerTest):
             thread.join()
         self.assertEqual(said, [alone] * 6)
         self.assertEqual(other, [free] * 3)
+
+    def test_beside_tools_an_answer_is_a_call_or_of_the_form(self):
+        form = {"type": "object", "properties": {"kind": {"enum": ["cat"]}}, "required": ["kind"]}
+        any_token = {"temperature": 100, "top_k": 0, "top_p": 1, "min_p": 0}
+        answer = self.ok(CHAT, chat(n=16, max_tokens=150, tools=[tool(ONE_OR_TWO)], parallel_tool_calls=False,
+                                    response_format=schema_format(form), **any_token))
+        kinds = set()
+        for choice in answer["choices"]:
+            if choice["finish_reason"] == "length":
+                continue
+            calls = choice["message"].get("tool_calls", [])
+            kinds.add(len(calls))
+            for call in calls:
+                self.assertEqual(call["function"]["name"], "f")
+                self.assertIn(json.loads(call["function"]["arguments"]), ({"n": 1}, {"n": 2}))
+            if not calls:
+                self.assertEqual(json.loads(choice["message"]["content"]), {"kind": "cat"})
+        self.assertEqual(kinds, {0, 1})
+
+    def test_strict_tools_leave_the_model_free_or_are_refused(self):
+        answer = self.ok(CHAT, chat(max_tokens=5, tools=[tool(ONE_OR_TWO)]))
+        self.assertEqual(len(answer["choices"]), 1)
+        cannot = tool({"type": "object", "properties": {"n": {"not": {}}}})
+        self.assertEqual(self.refused(400, CHAT, chat(tools=[cannot]), "parameters of f")["param"], "tools")
+        self.ok("/v1/responses", {"input": "x", "max_output_tokens": 5, "tools": [
+            {"type": "function", "name": "f", "parameters": cannot["function"]["parameters"]}]})
+        self.refused(400, "/v1/responses", {"input": "x", "tools": [{"type": "function", **cannot["function"]}]}, "parameters of f")
 
     def test_what_cant_be_honoured_is_refused_by_name(self):
         for form, says in (
