@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What it costs to hold an answer to a JSON schema: tokens per second of one stream, constrained and free, in turns.
 
-Usage: benchmarks/structured_cost.py INGLE MODEL [--tokens N] [--rounds N] [--threads N]
+Usage: benchmarks/structured_cost.py INGLE MODEL [--tokens N] [--rounds N] [--threads N] [--no-speculation]
 Starts `INGLE serve MODEL` on a free port. Both streams have N tokens after the same prompt; rates are from the first
 token to the last, so that prompts and the compiling of the schema do not count. Needs the standard library alone.
 """
@@ -65,8 +65,10 @@ def main():
     parser.add_argument("--tokens", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--no-speculation", action="store_true", help="what masks cost, without what guesses save or lose")
     args = parser.parse_args()
     words = [args.ingle, "serve", args.model, "--port", "0"] + (["--threads", str(args.threads)] if args.threads else [])
+    words += ["--no-speculation"] if args.no_speculation else []
     process = subprocess.Popen(words, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
     try:
         port = None

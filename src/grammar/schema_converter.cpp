@@ -169,7 +169,7 @@ uint32_t types_of(const Value& value) {
     case Kind::kDict:
       return kObjectType;
     default:
-      return value.is_sequence() ? kArrayType : 0;
+      return value.is_sequence() ? uint32_t{kArrayType} : 0u;
   }
 }
 

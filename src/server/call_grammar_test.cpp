@@ -195,9 +195,9 @@ TEST_F(StrictToolsTest, TextIsFreeAndCallsAreHeld) {
                                     std::string("<tool_call>x"), block("{\"name\": \"h\", \"arguments\": {}}")}) {
       EXPECT_FALSE(lets(held, text)) << text;
     }
-    const Held one = hold(strict_tools(R"(,"parallel_tool_calls":false)"));
-    EXPECT_TRUE(lets(one, "a" + block(good)));
-    EXPECT_FALSE(lets(one, block(good) + "b"));
+    const Held single = hold(strict_tools(R"(,"parallel_tool_calls":false)"));
+    EXPECT_TRUE(lets(single, "a" + block(good)));
+    EXPECT_FALSE(lets(single, block(good) + "b"));
   }
 }
 

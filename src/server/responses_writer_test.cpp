@@ -79,7 +79,9 @@ TEST_F(ResponsesWriterTest, AStreamOfReasoningTextAndCalls) {
       ids.insert(std::string(one.at("item").at("id").as_string()));
     }
     EXPECT_EQ(index, begun);
-    if (one.contains("item_id")) EXPECT_TRUE(ids.contains(std::string(one.at("item_id").as_string())));
+    if (one.contains("item_id")) {
+      EXPECT_TRUE(ids.contains(std::string(one.at("item_id").as_string())));
+    }
     if (one.contains("delta")) text[static_cast<size_t>(index)] += one.at("delta").as_string();
     if (type == "response.output_item.done") {
       ended = index;
