@@ -10,6 +10,7 @@ template <class Isa>
 struct MacRate {
   static constexpr uint32_t kChains = 8;
   static uint64_t int8(uint64_t rounds, const uint8_t* weights, const int8_t* activations, int32_t* sum) {
+    if constexpr (requires { Isa::dot_whole_tiles(); }) return int8_tiles(rounds, sum);
     typename Isa::W w[4];
     for (uint32_t i = 0; i < 4; i++) w[i] = Isa::load_w(weights + i * 4 * Isa::kLanes);
     typename Isa::I acc[kChains];
@@ -30,6 +31,16 @@ struct MacRate {
     Isa::store_i32(lanes, acc[0]);
     *sum = lanes[0];
     return rounds * kChains * (Isa::kPairsColumns ? 32 : 16) * Isa::kLanes;
+  }
+
+  // Of zeros: what is multiplied does not change the time.
+  static uint64_t int8_tiles(uint64_t rounds, int32_t* sum) {
+    constexpr uint32_t kRows = 16, kDepth = 64;
+    Isa::template begin_tiles<kRows, kDepth>();
+    for (uint64_t r = 0; r < rounds; r++) Isa::dot_whole_tiles();
+    Isa::end_tiles();
+    *sum = 0;
+    return rounds * 2 * kRows * kRows * kDepth;
   }
 
   static uint64_t fma(uint64_t rounds, const float* weights, const float* activations, float* sum) {

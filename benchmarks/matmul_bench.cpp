@@ -25,7 +25,6 @@ namespace {
 
 constexpr uint32_t kCols = 2048, kRows = 8192;
 constexpr size_t kStreamBytes = size_t{512} << 20;  // well beyond the last cache
-constexpr uint32_t kColumnBlock = 64;               // columns per pass over the weights, as the executor takes them
 constexpr uint32_t kGroupsPerTask = 16;
 
 struct Free {
@@ -90,6 +89,7 @@ const MacRates& mac_rates(const KernelTable& table) {
 #if defined(__x86_64__)
   if (table.name == "avx2") return kMacRatesAvx2;
   if (table.name == "avx512") return kMacRatesAvx512;
+  if (table.name == "amx") return kMacRatesAmx;
 #elif defined(__aarch64__)
   if (table.name == "neon") return kMacRatesNeon;
   if (table.name == "i8mm") return kMacRatesI8mm;
@@ -182,18 +182,18 @@ void measure(const KernelTable& table, const Weights& weights, uint32_t columns,
   }
   std::vector<float> out(size_t{kRows} * columns);
   std::vector<Bytes> scratch;
-  for (uint32_t t = 0; t < threads; t++) scratch.push_back(allocate(kMatmulScratchBytes));
+  for (uint32_t t = 0; t < threads; t++) scratch.push_back(allocate(table.matmul_scratch_bytes));
   const uint32_t matrices = columns > 16 || table.name == "scalar" ? 1 : weights.count;
   std::atomic<uint32_t> next{0};
   std::atomic<uint32_t> arrived{0};
-  const uint32_t blocks = (columns + kColumnBlock - 1) / kColumnBlock,
+  const uint32_t blocks = (columns + table.column_block - 1) / table.column_block,
                  tasks = Weights::kGroups / kGroupsPerTask * blocks;
   const double seconds = fastest(threads, [&](uint32_t thread) {
     for (uint32_t task = next++; task < matrices * tasks; task = next++) {
-      const uint32_t block = task % tasks / (tasks / blocks), c = block * kColumnBlock;
+      const uint32_t block = task % tasks / (tasks / blocks), c = block * table.column_block;
       const uint32_t group = task % (tasks / blocks) * kGroupsPerTask;
       table.matmul(weights.matrix(task / tasks), group, kGroupsPerTask, x.get() + c * stride, stride,
-                   std::min(kColumnBlock, columns - c), out.data() + size_t{c} * kRows + group * kGroupRows, kRows,
+                   std::min(table.column_block, columns - c), out.data() + size_t{c} * kRows + group * kGroupRows, kRows,
                    scratch[thread].get());
     }
     if (++arrived % threads == 0) next = 0;

@@ -22,9 +22,6 @@ namespace ingle {
 namespace cpu {
 namespace {
 
-// Columns of activations that a thread keeps in its L2 cache while weights stream by.
-constexpr uint32_t kColumnBlock = 64;
-
 // KV pools from here on ask for huge pages.
 constexpr uint64_t kHugeKvBytes = uint64_t{256} << 20;
 
@@ -155,7 +152,7 @@ Status CpuBackend::allocate_buffers() {
   }
   rope_angles_.resize(floats);
   for (uint32_t i = 0; i < pool_.size(); i++) {
-    ASSIGN_OR_RETURN(AnonymousMemory scratch, AnonymousMemory::allocate(kMatmulScratchBytes, false));
+    ASSIGN_OR_RETURN(AnonymousMemory scratch, AnonymousMemory::allocate(table_.matmul_scratch_bytes, false));
     matmul_scratch_.push_back(std::move(scratch));
   }
   body_counters_ = std::vector<Counter>(plan_.body.size());
@@ -354,7 +351,7 @@ void CpuBackend::run_row_op(const RowOp& r, uint32_t index, const uint32_t* sele
 }
 
 void CpuBackend::run_matmul(const Step& step, Counter& counter, uint32_t rows, uint32_t thread) {
-  const uint32_t blocks = ceil_div(rows, kColumnBlock), column_block = ceil_div(ceil_div(rows, blocks), 8u) * 8;
+  const uint32_t blocks = ceil_div(rows, table_.column_block), column_block = ceil_div(ceil_div(rows, blocks), 8u) * 8;
   uint32_t groups = 0;
   for (const MatmulTrack& track : step.tracks) groups += track.groups() * static_cast<uint32_t>(track.outputs.size());
   // Long runs of groups, as they lie together in memory and share what is prepared per tile of columns, yet enough

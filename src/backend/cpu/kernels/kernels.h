@@ -92,10 +92,12 @@ struct KernelTable {
   // `group_count` groups of w times `columns` columns: out[c * out_stride + r] for each of their group_count *
   // kGroupRows rows r, counted from the first (out is padded or a scratch). About 16 groups per call run fastest: they
   // lie together in memory. x: ActivationBlock [columns][cols / 32] for block-quantised types, float [columns][cols]
-  // for F32, F16 and BF16, x_stride_bytes apart. scratch: kMatmulScratchBytes of this thread, 64-byte
-  // aligned.
+  // for F32, F16 and BF16, x_stride_bytes apart. scratch: matmul_scratch_bytes of this thread, 64-byte aligned.
   void (*matmul)(const PackedMatrix& w, uint32_t first_group, uint32_t group_count, const void* x,
                  size_t x_stride_bytes, uint32_t columns, float* out, size_t out_stride, void* scratch);
+  size_t matmul_scratch_bytes;
+  // Columns of activations that a thread keeps in its L2 cache while weights stream by: best in one call.
+  uint32_t column_block;
 
   // ---- Elementwise. In-place is allowed where an input and the output have the same type.
   // out[i] = x[i] / sqrt(mean(x^2) + eps) * weight[i]; the sum is 16 strided partial sums folded in a fixed tree.
@@ -129,7 +131,6 @@ struct KernelTable {
   // out[i] = partial.values[i] / denominator.
   void (*attention_finish)(const AttentionPartial& partial, uint32_t head_dim, float* out);
 };
-inline constexpr size_t kMatmulScratchBytes = 20 * 1024;
 inline constexpr size_t kAttentionScratchBytes = 192 * 1024;
 
 bool is_block_quantized(DType type);                 // takes ActivationBlocks; else floats
@@ -137,7 +138,7 @@ size_t activation_bytes(DType type, uint32_t cols);  // of one column, as matmul
 
 // The tables this build holds and this CPU can run, best first; the last is "scalar".
 std::span<const KernelTable* const> available_tables();
-// The table of that name, the best for an empty name, or null. Names: scalar, avx2, avx512, neon,
+// The table of that name, the best for an empty name, or null. Names: scalar, avx2, avx512, amx, neon,
 // i8mm.
 const KernelTable* find_table(std::string_view name);
 

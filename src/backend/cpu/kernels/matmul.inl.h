@@ -70,7 +70,9 @@ struct MatmulKernels {
   using F = typename Isa::F;
   using I = typename Isa::I;
   static constexpr uint32_t kLanes = Isa::kLanes;
-  static constexpr size_t kInputBytes = kMatmulScratchBytes - kInt8RecordsBytes;
+  static constexpr size_t kScratchBytes = 20 << 10;
+  static constexpr uint32_t kColumnBlock = 64;
+  static constexpr size_t kInputBytes = kScratchBytes - kInt8RecordsBytes;
   static constexpr PackTarget kTarget = {Isa::kLanes, Isa::kSignedBias};
 
   static size_t packed_bytes(DType type, uint32_t rows, uint32_t cols) {

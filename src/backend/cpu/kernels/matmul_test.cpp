@@ -161,7 +161,7 @@ class Packed {
     constexpr float kGuard = 12345.678f;
     const size_t rows = size_t{group_count} * kGroupRows, stride = rows + 3;
     std::vector<float> out(stride * columns, kGuard), dense;
-    Buffer scratch(kMatmulScratchBytes);
+    Buffer scratch(table_.matmul_scratch_bytes);
     table_.matmul(matrix_, first_group, group_count, x.bytes.data(), x.stride, columns, out.data(), stride,
                   scratch.data());
     for (size_t i = 0; i < out.size(); i++) {
@@ -184,16 +184,17 @@ const KernelTable& scalar() { return *find_table("scalar"); }
 
 class MatmulTest : public testing::TestWithParam<DType> {
  protected:
-  // Every table and every number of columns against the scalar table.
-  void compare_tables(uint32_t cols, uint32_t rows, Content content, const std::vector<float>& x) {
+  // Every table against the scalar table, by numbers of columns of which the last is x's.
+  void compare_tables(uint32_t cols, uint32_t rows, Content content, const std::vector<float>& x,
+                      const std::vector<uint32_t>& numbers = {1, 2, 3, 4, 5, 6, 7, 8, 9, kMaxColumns}) {
     const DType type = GetParam();
     const std::vector<uint8_t> src = random_rows(type, rows, cols, content, rng_);
     const std::vector<float> want =
-        Packed(scalar(), type, src, rows, cols).times({scalar(), type, x, cols}, kMaxColumns);
+        Packed(scalar(), type, src, rows, cols).times({scalar(), type, x, cols}, numbers.back());
     for (const KernelTable* table : available_tables()) {
       const Packed packed(*table, type, src, rows, cols);
       const Activations activations(*table, type, x, cols);
-      for (uint32_t columns : {1u, 2u, 3u, 4u, 5u, 6u, 7u, 8u, 9u, kMaxColumns}) {
+      for (uint32_t columns : numbers) {
         const std::vector<float> got = packed.times(activations, columns);
         const auto differ = std::mismatch(got.begin(), got.end(), want.begin(), same_bits);
         ASSERT_EQ(differ.first, got.end())
@@ -218,6 +219,14 @@ TEST_P(MatmulTest, EveryTableGivesTheScalarBitsOfAwkwardNumbers) {
     compare_tables(cols, 16, Content::kAnyBits, random_columns(cols, kMaxColumns, rng_));
     compare_tables(cols, 16, Content::kAnyBits, awkward_columns(cols, kMaxColumns, rng_));
     compare_tables(cols, 16, Content::kOrdinary, awkward_columns(cols, kMaxColumns, rng_));
+  }
+}
+
+// As many as tile registers take, in tiles that are full and not, in one pass over the weights and more.
+TEST_P(MatmulTest, EveryTableGivesTheScalarBitsOfManyColumns) {
+  for (uint32_t cols : widths(GetParam())) {
+    compare_tables(cols, 37, Content::kOrdinary, random_columns(cols, 150, rng_), {31, 32, 33, 47, 128, 150});
+    compare_tables(cols, 16, Content::kAnyBits, awkward_columns(cols, 41, rng_), {41});
   }
 }
 

@@ -19,6 +19,8 @@ consteval KernelTable make_table(std::string_view name) {
           .unpack_row = Matmul::unpack_row,
           .quantize = Matmul::quantize,
           .matmul = Matmul::matmul,
+          .matmul_scratch_bytes = Matmul::kScratchBytes,
+          .column_block = Matmul::kColumnBlock,
           .rms_norm = Rows::rms_norm,
           .layer_norm = Rows::layer_norm,
           .add = Rows::add,
