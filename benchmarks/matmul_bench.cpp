@@ -17,7 +17,9 @@
 #include <thread>
 #include <vector>
 
+#include "backend/cpu/fetch_ahead.h"
 #include "backend/cpu/kernels/kernels.h"
+#include "base/thread_pool.h"
 #include "mac_rate.h"
 
 namespace ingle::cpu {
@@ -70,14 +72,16 @@ double fastest(uint32_t threads, const std::function<void(uint32_t)>& work) {
   return best;
 }
 
-// Bytes per second of reading memory, each thread its own part.
-double read_bandwidth(const std::byte* data, size_t bytes, uint32_t threads) {
+// Bytes per second of reading memory, each thread its own part; by the hardware's prefetching alone, or with ours.
+double read_bandwidth(const std::byte* data, size_t bytes, uint32_t threads, bool ahead) {
+  constexpr size_t kAheadBytes = 6 << 10;
   std::atomic<uint64_t> sink{0};
   const double seconds = fastest(threads, [&](uint32_t thread) {
     const size_t words = bytes / 8 / threads;
     const auto* p = reinterpret_cast<const uint64_t*>(data) + thread * words;
     uint64_t sums[8] = {};
     for (size_t i = 0; i + 8 <= words; i += 8) {
+      if (ahead) __builtin_prefetch(p + i + kAheadBytes / 8, 0, 2);
       for (size_t k = 0; k < 8; k++) sums[k] += p[i + k];
     }
     for (uint64_t sum : sums) sink += sum;
@@ -144,20 +148,31 @@ std::vector<uint8_t> random_rows(DType type, uint32_t rows) {
 
 // A stack of matrices of one type, together larger than the caches.
 struct Weights {
-  Weights(const KernelTable& table, DType dtype) : type(dtype), matrix_bytes(table.packed_bytes(dtype, kRows, kCols)) {
+  Weights(const KernelTable& table, DType dtype, uint32_t threads)
+      : type(dtype), matrix_bytes(table.packed_bytes(dtype, kRows, kCols)) {
     count = static_cast<uint32_t>(kStreamBytes / matrix_bytes) + 1;
     data = allocate(count * matrix_bytes);
     const std::vector<uint8_t> rows = random_rows(type, kRows);
     for (uint32_t g = 0; g < kGroups; g++) table.pack_group(matrix(0), g, rows.data(), rows.size() / kRows);
     for (uint32_t i = 1; i < count; i++) std::memcpy(matrix(i).data, data.get(), matrix_bytes);
+    // A matrix as long as the stack: its parts are where the measurement looks.
+    PackedMatrix stack = matrix(0);
+    stack.rows = kRows * count;
+    ThreadPool pool(threads);
+    fetch_ahead = table.name != "scalar" && fetching_ahead_pays(table, stack, pool);
   }
   PackedMatrix matrix(uint32_t index) const {
-    return {.type = type, .rows = kRows, .cols = kCols, .data = data.get() + index * matrix_bytes};
+    return {.type = type,
+            .rows = kRows,
+            .cols = kCols,
+            .data = data.get() + index * matrix_bytes,
+            .fetch_ahead = fetch_ahead};
   }
   static constexpr uint32_t kGroups = kRows / kGroupRows;
   DType type;
   size_t matrix_bytes;
   uint32_t count = 0;
+  bool fetch_ahead = false;
   Bytes data;
 };
 
@@ -193,8 +208,8 @@ void measure(const KernelTable& table, const Weights& weights, uint32_t columns,
       const uint32_t block = task % tasks / (tasks / blocks), c = block * table.column_block;
       const uint32_t group = task % (tasks / blocks) * kGroupsPerTask;
       table.matmul(weights.matrix(task / tasks), group, kGroupsPerTask, x.get() + c * stride, stride,
-                   std::min(table.column_block, columns - c), out.data() + size_t{c} * kRows + group * kGroupRows, kRows,
-                   scratch[thread].get());
+                   std::min(table.column_block, columns - c), out.data() + size_t{c} * kRows + group * kGroupRows,
+                   kRows, scratch[thread].get());
     }
     if (++arrived % threads == 0) next = 0;
   });
@@ -228,7 +243,8 @@ int run(const Options& options) {
     return 2;
   }
   const Bytes stream = allocate(kStreamBytes);
-  const Limits limits = {read_bandwidth(stream.get(), kStreamBytes, options.threads),
+  const Limits limits = {std::max(read_bandwidth(stream.get(), kStreamBytes, options.threads, false),
+                                  read_bandwidth(stream.get(), kStreamBytes, options.threads, true)),
                          int8_limit(*table, options.threads), fma_limit(*table, options.threads)};
   std::printf("%s, %s, %u threads: reads %.1f GB/s, int8 dot products %.1f GMAC/s, float multiply-adds %.1f GMAC/s\n",
               cpu_name().c_str(), std::string(table->name).c_str(), options.threads, limits.bytes_per_s / 1e9,
@@ -236,7 +252,7 @@ int run(const Options& options) {
   for (const DTypeInfo& info : all_dtypes()) {
     if (table->packed_bytes(info.type, kRows, kCols) == 0) continue;
     if (!options.type.empty() && options.type != info.name) continue;
-    const Weights weights(*table, info.type);
+    const Weights weights(*table, info.type, options.threads);
     if (options.columns == 0) measure_packing(*table, weights, options.threads);
     for (uint32_t columns : {1u, 2u, 4u, 8u, 16u, 512u}) {
       if (options.columns == 0 || options.columns == columns) {

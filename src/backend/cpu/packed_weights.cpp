@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "backend/cpu/fetch_ahead.h"
 #include "base/check.h"
 #include "base/checked.h"
 
@@ -78,6 +79,12 @@ Result<PackedWeights> PackedWeights::pack(const Graph& graph, const KernelTable&
     next += packed_bytes(matrix, table);
     pack_matrix(*tensor, matrix, table, pool);
     if (progress) progress(static_cast<double>(next - packed.arena_.data()) / static_cast<double>(total_bytes));
+  }
+  if (!order.empty()) {
+    const auto largest = std::max_element(order.begin(), order.end(),
+                                          [](const Tensor* a, const Tensor* b) { return a->bytes() < b->bytes(); });
+    const bool ahead = fetching_ahead_pays(table, packed.matrix(**largest), pool);
+    for (auto& [source, matrix] : packed.matrices_) matrix.fetch_ahead = ahead;
   }
   if (collapse_later) packed.collapser_ = std::make_unique<HugePageCollapser>(packed.arena_.data(), total_bytes);
   return packed;

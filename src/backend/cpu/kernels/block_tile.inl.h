@@ -28,11 +28,12 @@ struct TileArgs {
   uint32_t cols;
   float* out;  // [N], out_stride apart
   size_t out_stride;
-  bool resume;  // the sums go on from what is in out
+  bool resume;       // the sums go on from what is in out
+  bool fetch_ahead;  // as PackedMatrix has it
 };
 
 // The arithmetic of a tile this wide fills the window in which the CPU looks ahead, and weights would arrive late.
-// Narrower tiles are faster without: each prefetch holds one of the few buffers for misses of the first-level cache.
+// For narrower ones it depends on the machine.
 inline constexpr uint32_t kPrefetchColumns = 8;
 inline constexpr size_t kPrefetchBytes = 6 << 10;  // ahead: about 16 sub-blocks, or the latency of memory
 
@@ -318,10 +319,11 @@ struct BlockTile {
       const uint8_t *scales = record, *codes = record + kFormat.codes_offset(n, kLanes);
       // All scales now, in the order in which memory is walked: one line of them per sub-block, between lines of codes,
       // halved the speed of Q4_1 with few columns.
-      prefetch<kFormat.codes_offset(kRecord, kLanes)>(scales + (N >= kPrefetchColumns ? kPrefetchBytes : 0));
+      if (N < kPrefetchColumns && !args.fetch_ahead) prefetch<3, kFormat.codes_offset(kRecord, kLanes)>(scales);
+      fetch<N, kFormat.codes_offset(kRecord, kLanes)>(args, scales);
       const ScaleMin super = super_scale(scales);
       for (uint32_t j = 0; j < n; j++, y++, codes += kFormat.code_bytes() * kLanes) {
-        if constexpr (N >= kPrefetchColumns) prefetch<kFormat.code_bytes() * kLanes>(codes + kPrefetchBytes);
+        fetch<N, kFormat.code_bytes() * kLanes>(args, codes);
         if constexpr (kFormat.per_16()) {
           block_16<N, 0>(codes, scales, j, super, *y, acc);
           block_16<N, 1>(codes, scales, j, super, *y, acc);
@@ -338,9 +340,19 @@ struct BlockTile {
     }
   }
 
-  template <size_t kBytes>
+  template <int kLocality, size_t kBytes>
   static INGLE_INLINE void prefetch(const uint8_t* p) {
-    for (size_t i = 0; i < kBytes; i += 64) __builtin_prefetch(p + i);
+    for (size_t i = 0; i < kBytes; i += 64) __builtin_prefetch(p + i, 0, kLocality);
+  }
+
+  // What comes after p. Narrow tiles leave the buffers for misses of the first-level cache to their loads.
+  template <uint32_t N, size_t kBytes>
+  static INGLE_INLINE void fetch(const TileArgs& args, const uint8_t* p) {
+    if constexpr (N >= kPrefetchColumns) {
+      prefetch<3, kBytes>(p + kPrefetchBytes);
+    } else if (args.fetch_ahead) {
+      prefetch<2, kBytes>(p + kPrefetchBytes);
+    }
   }
 
   static constexpr uint32_t kMaxColumns = Isa::kMaxColumns;

@@ -46,7 +46,11 @@ struct FloatTile {
       }
     }
     for (uint32_t k = 0; k < args.cols; k++, weights += kColumnBytes) {
-      if constexpr (N >= kPrefetchColumns) __builtin_prefetch(weights + kPrefetchBytes);
+      if constexpr (N >= kPrefetchColumns) {
+        __builtin_prefetch(weights + kPrefetchBytes);
+      } else if (args.fetch_ahead) {
+        __builtin_prefetch(weights + kPrefetchBytes, 0, 2);
+      }
       for (uint32_t v = 0; v < kVectors; v++) {
         const F w = load(weights + v * Isa::kLanes * kBytes);
         for (uint32_t c = 0; c < N; c++) acc[c][v] = Isa::fma(w, Isa::set1(y[c][k]), acc[c][v]);
@@ -146,7 +150,7 @@ struct MatmulKernels {
     const uint8_t* data;
     uint32_t count, cols;
     size_t bytes;  // of each
-    bool resume;
+    bool resume, fetch_ahead;
   };
 
   template <class Tile>
@@ -155,7 +159,8 @@ struct MatmulKernels {
     for (uint32_t s = 0; s < slice_count(w.type, w.cols); s++) {
       const Slice slice = slice_at(w, s, kTarget);
       call.x = x + Tile::input_offset(slice.first_col);
-      all_columns<Tile>(call, {first_group(w, call, slice), call.group_count, slice.cols, slice.group_bytes, s != 0});
+      all_columns<Tile>(
+          call, {first_group(w, call, slice), call.group_count, slice.cols, slice.group_bytes, s != 0, w.fetch_ahead});
     }
   }
 
@@ -177,7 +182,7 @@ struct MatmulKernels {
       for (uint32_t g = 0; g < call.group_count; g++) {
         decode_int8_records(w.type, first_group(w, call, slice) + g * slice.group_bytes, records, kTarget);
         call.out = out + g * kGroupRows;
-        all_columns<Tile>(call, {records, 1, slice.cols, kInt8RecordsBytes, s != 0});
+        all_columns<Tile>(call, {records, 1, slice.cols, kInt8RecordsBytes, s != 0, false});
       }
     }
   }
@@ -211,7 +216,8 @@ struct MatmulKernels {
                                .cols = groups.cols,
                                .out = call.out + c * call.out_stride + strip * Tile::kRows,
                                .out_stride = call.out_stride,
-                               .resume = groups.resume});
+                               .resume = groups.resume,
+                               .fetch_ahead = groups.fetch_ahead});
         // A group is its strips and up to 63 bytes of padding.
         weights += strip % kStrips + 1 < kStrips ? strip_bytes : groups.bytes - (kStrips - 1) * strip_bytes;
       }

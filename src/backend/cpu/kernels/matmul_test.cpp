@@ -162,7 +162,9 @@ class Packed {
     const size_t rows = size_t{group_count} * kGroupRows, stride = rows + 3;
     std::vector<float> out(stride * columns, kGuard), dense;
     Buffer scratch(table_.matmul_scratch_bytes);
-    table_.matmul(matrix_, first_group, group_count, x.bytes.data(), x.stride, columns, out.data(), stride,
+    PackedMatrix matrix = matrix_;
+    matrix.fetch_ahead = columns % 2 == 1;  // which changes no bit, and reads nothing
+    table_.matmul(matrix, first_group, group_count, x.bytes.data(), x.stride, columns, out.data(), stride,
                   scratch.data());
     for (size_t i = 0; i < out.size(); i++) {
       if (i % stride < rows) {
