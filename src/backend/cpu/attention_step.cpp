@@ -120,7 +120,7 @@ AttentionRunner::TileCall AttentionRunner::describe(const AttentionCall& call, c
   const uint32_t first_page = std::max(first_piece * kPagesPerPiece, first_visible_page(spec.window, tile.position));
   for (uint32_t page = first_page; page < end_page; page++) {
     CHECK(table.pages[page] != kNoPage);
-    scratch.pages[page] = call.layer_pages + size_t{table.pages[page]} * call.layout.page_bytes();
+    scratch.pages[page] = call.layer_pages + table.pages[page] * call.page_stride;
   }
   TileCall result;
   for (uint32_t t = 0; t < tile.tokens; t++) {

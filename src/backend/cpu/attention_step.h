@@ -20,8 +20,9 @@ struct AttentionCall {
   const AttentionSpec* spec = nullptr;
   uint32_t group = 0;  // whose page tables
   KvLayout layout;
-  const std::byte* layer_pages = nullptr;  // page id p lies at layer_pages + p * page_bytes
-  const float* q = nullptr;                // [tokens][heads * head_dim], q_stride floats apart
+  const std::byte* layer_pages = nullptr;  // the layer's part of page p lies at layer_pages + p * page_stride
+  size_t page_stride = 0;
+  const float* q = nullptr;  // [tokens][heads * head_dim], q_stride floats apart
   size_t q_stride = 0;
   float* out = nullptr;  // likewise
   size_t out_stride = 0;
