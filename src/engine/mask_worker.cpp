@@ -7,6 +7,7 @@
 #include <deque>
 #include <mutex>
 #include <optional>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -54,10 +55,14 @@ struct MaskWorker::Shared {
   void enqueue(const std::shared_ptr<Job>& job);
 };
 
-// Under the mutex. Detached, since a thread may be stuck in a constraint when the engine ends; all it uses is its own.
+// Under the mutex. Detached, since a thread may be stuck in a constraint when the engine ends. Where the system has no
+// thread to give now, who waits tries again.
 void MaskWorker::Shared::start_thread(const std::shared_ptr<Shared>& shared) {
-  shared->threads++;
-  std::thread([shared] { shared->run(); }).detach();
+  try {
+    std::thread([shared] { shared->run(); }).detach();
+    shared->threads++;
+  } catch (const std::system_error&) {
+  }
 }
 
 void MaskWorker::Shared::run() {
@@ -82,8 +87,8 @@ void MaskWorker::Shared::run() {
   done.notify_all();
 }
 
-// The masks of the job's order, one after the other, as long as there is no other order. Under the mutex, but for the
-// constraint's work.
+// The masks of the job's order, one after the other, as long as there is no other order and the engine is there, which
+// constraints may use. Under the mutex, but for the constraint's work.
 void MaskWorker::Shared::fulfil(Job& job, std::unique_lock<std::mutex>& lock) {
   const Job::Order order = std::move(job.order);
   while (job.masks.size() <= order.guesses.size()) job.masks.emplace_back(job.masks[0].size());
@@ -93,17 +98,16 @@ void MaskWorker::Shared::fulfil(Job& job, std::unique_lock<std::mutex>& lock) {
     lock.lock();
     return status;
   };
-  const auto accept_tokens = [&]() -> Status {
-    for (const TokenId token : order.tokens) RETURN_IF_ERROR(job.constraint->accept(token));
-    return {};
-  };
-  Status status = job.broken ? Status(*job.broken) : unlocked(accept_tokens);
+  Status status = job.broken ? Status(*job.broken) : Status();
+  for (size_t i = 0; i < order.tokens.size() && status.ok() && !stop; i++) {
+    status = unlocked([&] { return job.constraint->accept(order.tokens[i]); });
+  }
   if (!status.ok()) job.broken = status.error();
   uint32_t accepted = 0;  // guesses
-  while (status.ok() && !job.has_new_order) {
+  while (status.ok() && !job.has_new_order && !stop) {
     std::vector<uint32_t>& mask = job.masks[accepted];
     status = unlocked([&] { return job.constraint->allowed(mask); });
-    if (!status.ok() || job.has_new_order) break;
+    if (!status.ok() || job.has_new_order || stop) break;
     job.ready = accepted + 1;
     done.notify_all();
     if (accepted == order.guesses.size() || !mask_has(mask, order.guesses[accepted])) break;
@@ -111,7 +115,7 @@ void MaskWorker::Shared::fulfil(Job& job, std::unique_lock<std::mutex>& lock) {
     if (status.ok()) accepted++;
   }
   if (!status.ok() && !job.has_new_order) job.failed = status.error();
-  if (accepted == 0) return;
+  if (accepted == 0 || stop) return;
   const Status taken_back = unlocked([&] { return job.constraint->rollback(accepted); });
   if (!taken_back.ok()) job.broken = taken_back.error();
 }

@@ -10,6 +10,7 @@
 #include <new>
 #include <optional>
 #include <stdexcept>
+#include <system_error>
 #include <thread>
 #include <unordered_map>
 #include <utility>
@@ -225,9 +226,13 @@ Grammars::Compiled Grammars::compile(const std::string& grammar) {
       job = same->second;
     } else if (shared_->compiling < options_.max_compiling) {
       job = std::make_shared<Shared::Job>();
+      try {
+        std::thread([shared = shared_, grammar, job] { shared->compile(grammar, *job); }).detach();
+      } catch (const std::system_error&) {
+        return Error{ErrorCode::kResourceExhausted, "the system has no thread to compile the grammar", "try again later"};
+      }
       shared_->jobs.emplace(grammar, job);
       shared_->compiling++;
-      std::thread([shared = shared_, grammar, job] { shared->compile(grammar, *job); }).detach();
     } else if (shared_->changed.wait_until(lock, deadline) == std::cv_status::timeout) {
       return Error{ErrorCode::kResourceExhausted, "other grammars are still being compiled", "try again later"};
     }

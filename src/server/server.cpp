@@ -11,6 +11,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
 #include <list>
+#include <new>
 #include <vector>
 
 #include "server/connection.h"
@@ -66,7 +67,7 @@ class Server {
  private:
   Status listen_at(const tcp::endpoint& endpoint);
   asio::awaitable<void> accept_all(tcp::acceptor& acceptor);
-  void take_in(tcp::socket socket);
+  bool take_in(tcp::socket socket);
   bool end_an_idle_one();
   asio::awaitable<void> watch_signals();
   asio::awaitable<void> drain();
@@ -141,10 +142,7 @@ asio::awaitable<void> Server::accept_all(tcp::acceptor& acceptor) {
   while (acceptor.is_open()) {
     auto [error, socket] = co_await acceptor.async_accept(kAwait);
     if (error == asio::error::operation_aborted) co_return;
-    if (!error) {
-      take_in(std::move(socket));
-      continue;
-    }
+    if (!error && take_in(std::move(socket))) continue;
     if (error == asio::error::no_descriptors && end_an_idle_one()) continue;
     // Others on this machine may have all files, or all memory; not for ever.
     asio::steady_timer pause(state_.network, kPauseAfterFailure);
@@ -153,10 +151,15 @@ asio::awaitable<void> Server::accept_all(tcp::acceptor& acceptor) {
 }
 
 // Beyond the limit, in the place of one that asks for nothing; if all do, it is closed at once: to wait for their ends
-// would let slow ones shut everybody out.
-void Server::take_in(tcp::socket socket) {
-  if (state_.connections.size() >= max_connections_ && !end_an_idle_one()) return;
-  std::make_shared<Connection>(std::move(socket), state_)->start();
+// would let slow ones shut everybody out. False where there is no memory for it.
+bool Server::take_in(tcp::socket socket) {
+  if (state_.connections.size() >= max_connections_ && !end_an_idle_one()) return true;
+  try {
+    std::make_shared<Connection>(std::move(socket), state_)->start();
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
 }
 
 // The one that has asked for nothing the longest; false if there is none.
