@@ -18,12 +18,15 @@
 #include <filesystem>
 #include <functional>
 #include <future>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "engine/engine.h"
+#include "server/http.h"
 #include "server/server.h"
 #include "server/tls.h"
 
@@ -339,6 +342,64 @@ TEST(LiveServer, ClientsThatTakeNothingAreLeft) {
   EXPECT_TRUE(peer.ended());
 }
 
+size_t count_of(const std::string& part, const std::string& text) {
+  size_t count = 0;
+  for (size_t at = 0; (at = text.find(part, at)) != std::string::npos; at += part.size()) count++;
+  return count;
+}
+
+TEST(LiveServer, StreamsThatHaveNothingToSayHaveAHeartbeat) {
+  ServerOptions options;
+  options.heartbeat_interval = milliseconds(150);
+  LiveServer server(options);
+  server.hang();
+  const std::string prompt = R"({"stream":true,"max_tokens":4,"prompt":"a"})";
+  const std::string chat = R"({"stream":true,"max_tokens":4,"messages":[{"role":"user","content":"a"}]})";
+  const std::string comment = chunk_text(": keep-alive\n\n");
+  const std::pair<std::string, std::string> cases[] = {
+      {post("/v1/completions", prompt), comment},
+      {post("/v1/chat/completions", chat), comment},
+      {post("/v1/messages", chat), chunk_text("event: ping\ndata: {\"type\":\"ping\"}\n\n")},
+      {post("/v1/responses", R"({"stream":true,"input":"a"})"), "\r\nevent: response.in_progress\ndata: "}};
+  Peer whole(server.port), lines(server.port);
+  whole.send(post("/v1/completions", R"({"max_tokens":4,"prompt":"a"})"));
+  lines.send(post("/api/chat", chat));
+  std::vector<std::unique_ptr<Peer>> peers;
+  for (const auto& one : cases) {
+    const Clock::time_point start = Clock::now();
+    peers.push_back(std::make_unique<Peer>(server.port));
+    peers.back()->send(one.first);
+    const auto beats = [&](const std::string& said) { return count_of(one.second, said); };
+    const std::string said = peers.back()->read(kSlack, [&](const std::string& so_far) { return beats(so_far) >= 3; });
+    EXPECT_GE(beats(said), 3u) << said;
+    EXPECT_GE(since(start), 3 * options.heartbeat_interval) << said;
+  }
+  EXPECT_EQ(whole.read(milliseconds(50)), "");
+  EXPECT_TRUE(lines.read(milliseconds(50)).ends_with("\r\n\r\n")) << "more than the headers";
+  server.release();
+  const auto is_over = [](const std::string& said) { return said.ends_with("\r\n0\r\n\r\n"); };
+  for (size_t i = 0; i < std::size(cases); i++) EXPECT_TRUE(is_over(peers[i]->read(kSlack, is_over))) << i;
+  EXPECT_TRUE(is_over(lines.read(kSlack, is_over)));
+}
+
+TEST(LiveServer, HeartbeatsThatNobodyTakesAreNotPiledUp) {
+  ServerOptions options;
+  options.heartbeat_interval = milliseconds(1);
+  options.write_timeout = milliseconds(700);
+  LiveServer server(options);
+  server.hang();
+  Peer peer(server.port, 4096);
+  // Each of its heartbeats repeats it.
+  peer.send(
+      post("/v1/responses", R"({"stream":true,"input":"a","metadata":{"a":")" + std::string(5'000, 'x') + "\"}}"));
+  const Clock::time_point start = Clock::now();
+  while (server.model->open.load() == 0 && since(start) < kSlack) std::this_thread::sleep_for(milliseconds(1));
+  EXPECT_EQ(server.model->open.load(), 1u);
+  while (server.model->open.load() > 0 && since(start) < 4 * kSlack) std::this_thread::sleep_for(milliseconds(5));
+  EXPECT_EQ(server.model->open.load(), 0u);
+  EXPECT_GE(since(start), options.write_timeout);
+}
+
 #ifdef __linux__
 TEST(LiveServer, ClientsWhoseMachineIsGoneAreNoticed) {
   ServerOptions options;
@@ -361,6 +422,22 @@ TEST(LiveServer, ClientsWhoseMachineIsGoneAreNoticed) {
   while (server.model->open.load() > 0 && since(start) < 4 * kSlack) std::this_thread::sleep_for(milliseconds(10));
   EXPECT_EQ(server.model->open.load(), 0u);
   EXPECT_GE(since(start), milliseconds(1000));
+}
+#endif
+
+#ifdef POLLRDHUP
+TEST(LiveServer, ClientsThatLeaveMoreBehindThanIsReadAheadAreNoticed) {
+  LiveServer server;
+  server.hang();
+  const Clock::time_point start = Clock::now();
+  {
+    Peer talker(server.port);
+    talker.send(post("/v1/completions", R"({"prompt":"a","max_tokens":4})") + std::string(200'000, 'x'));
+    while (server.model->open.load() < 1 && since(start) < kSlack) std::this_thread::sleep_for(milliseconds(1));
+    EXPECT_EQ(server.model->open.load(), 1u);
+  }
+  while (server.model->open.load() > 0 && since(start) < 2 * kSlack) std::this_thread::sleep_for(milliseconds(10));
+  EXPECT_EQ(server.model->open.load(), 0u);
 }
 #endif
 
@@ -421,6 +498,7 @@ TEST(LiveServer, LargeBodiesShutNoSmallOnesOut) {
 TEST(LiveServer, TheEndComesByTheDeadlineWhateverClientsDo) {
   ServerOptions options;
   options.drain_timeout = milliseconds(500);
+  options.heartbeat_interval = milliseconds(20);
   LiveServer server(options);
   server.hang();
   std::vector<std::unique_ptr<Peer>> peers;

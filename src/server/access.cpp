@@ -2,8 +2,10 @@
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <utility>
 
@@ -12,13 +14,25 @@ namespace {
 
 constexpr std::string_view kBearer = "Bearer ", kManage = "manage";
 
-// The key of a request, in the style of OpenAI and Ollama or of Anthropic; empty if there is none.
+// The key of a request, in the style of OpenAI and Ollama, of Anthropic or of Azure; empty if there is none.
 std::string_view key_of(const HttpRequest& request) {
   const std::string_view authorization = request.header("Authorization");
   if (authorization.size() > kBearer.size() && equal_ignoring_case(authorization.substr(0, kBearer.size()), kBearer)) {
     return authorization.substr(kBearer.size());
   }
-  return request.header("x-api-key");
+  const std::string_view key = request.header("x-api-key");
+  return key.empty() ? request.header("api-key") : key;
+}
+
+bool ends_with_ignoring_case(std::string_view text, std::string_view end) {
+  return text.size() > end.size() && equal_ignoring_case(text.substr(text.size() - end.size()), end);
+}
+
+// As others on its network call it; empty if it has none.
+std::string own_host_name() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0) return "";
+  return name.data();
 }
 
 constexpr size_t kMaxHeaderList = 1024;
@@ -35,6 +49,15 @@ bool is_header_list(std::string_view text) {
 std::string_view authority_of_origin(std::string_view origin) {
   const size_t at = origin.find("://");
   return at == std::string_view::npos ? std::string_view() : origin.substr(at + 3);
+}
+
+// RFC 3986, 3.1, as browsers write it.
+bool is_scheme(std::string_view text) {
+  constexpr std::string_view kOthers = "+.-";
+  const auto is_letter = [](char c) { return c >= 'a' && c <= 'z'; };
+  return !text.empty() && is_letter(text.front()) && std::all_of(text.begin(), text.end(), [&](char c) {
+    return is_letter(c) || (c >= '0' && c <= '9') || kOthers.find(c) != std::string_view::npos;
+  });
 }
 
 std::vector<std::string_view> words_of(std::string_view line) {
@@ -90,6 +113,10 @@ Access::Access(const AccessOptions& options)
       origins_(options.origins),
       any_origin_(std::find(origins_.begin(), origins_.end(), "*") != origins_.end()),
       all_manage_(options.all_manage) {
+  if (const std::string own = own_host_name(); !own.empty()) {
+    hosts_.push_back(own);
+    hosts_.push_back(own + ".local");
+  }
   for (const ApiKey& key : options.keys) {
     keys_.push_back({.digest = sha256(key.key),
                      .account = key.limits.any() ? std::make_shared<KeyAccount>(key.limits) : nullptr,
@@ -125,13 +152,16 @@ std::optional<ApiError> Access::refuse_by_key(HttpRequest& request) const {
 bool Access::is_known_host(std::string_view host) const {
   host = host_without_port(host);
   if (is_ip_address(host) || is_loopback(host)) return true;
+  // As containers call the machine that they run on (host.docker.internal). ICANN has reserved the ending for private
+  // use: no public DNS has such a name, so no site can have one and make it lead here.
+  if (ends_with_ignoring_case(host, ".internal")) return true;
   return std::any_of(hosts_.begin(), hosts_.end(),
                      [&](const std::string& name) { return equal_ignoring_case(name, host); });
 }
 
 std::optional<ApiError> Access::refuse(HttpRequest& request, bool open) const {
   if (needs_key()) return open ? std::nullopt : refuse_by_key(request);
-  const std::string_view host = request.header("Host"), origin = request.header("Origin");
+  const std::string_view host = request.host(), origin = request.header("Origin");
   if (!host.empty() && !is_known_host(host)) {
     return forbidden("the Host of the request is not one of this server's (--allowed-host names more)");
   }
@@ -197,21 +227,18 @@ bool is_ip_address(std::string_view host) {
 bool is_loopback(std::string_view host) {
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
   if (equal_ignoring_case(host, "localhost") || host == "::1") return true;
-  constexpr std::string_view kSuffix = ".localhost";
-  if (host.size() > kSuffix.size() && equal_ignoring_case(host.substr(host.size() - kSuffix.size()), kSuffix)) {
-    return true;
-  }
+  if (ends_with_ignoring_case(host, ".localhost")) return true;
   return is_ip_address(host) && host.starts_with("127.") && host.find(':') == std::string_view::npos;
 }
 
 Status check_origin(std::string_view origin) {
   const std::string_view authority = authority_of_origin(origin);
   const auto fits = [](char c) { return c > ' ' && c < '\x7f' && c != '/' && c != '*' && c != ','; };
-  const bool is_origin = (origin.starts_with("http://") || origin.starts_with("https://")) && !authority.empty() &&
+  const bool is_origin = is_scheme(origin.substr(0, origin.find("://"))) && !authority.empty() &&
                          std::all_of(authority.begin(), authority.end(), fits);
   if (origin == "*" || is_origin) return {};
   return Error{ErrorCode::kInvalidArgument, "--cors-origin must be an origin as browsers send it, or *",
-               "such as https://app.example or http://localhost:3000, without a path"};
+               "such as https://app.example, http://localhost:3000 or app://obsidian.md, without a path"};
 }
 
 Status check_key(std::string_view key) {

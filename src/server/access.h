@@ -24,7 +24,7 @@ struct ApiKey {
 
 struct AccessOptions {
   std::vector<ApiKey> keys = {};
-  std::vector<std::string> hosts = {};    // names that requests may give as Host, besides IP addresses and localhost
+  std::vector<std::string> hosts = {};    // names that requests may give as Host, besides those below
   std::vector<std::string> origins = {};  // of web pages that may use the server; "*": all
   bool open_metrics = false;              // /metrics needs no key
   bool all_manage = false;                // without keys: whoever reaches the server may copy and delete models
@@ -53,6 +53,7 @@ class Access {
   };
   std::optional<ApiError> refuse_by_key(HttpRequest& request) const;
   const Known* find_key(std::string_view key) const;
+  // IP addresses, localhost, this machine's name, names that no public DNS has, and those of the options.
   bool is_known_host(std::string_view host) const;
   bool is_known_origin(std::string_view origin) const;
 
@@ -73,7 +74,7 @@ bool is_loopback(std::string_view host);
 // "manage" if it may copy and delete models; blank lines and those that begin with # are left out. Errors: kInvalidData
 // names the line (not such a one, the key of another line), or says that there is none.
 Result<std::vector<ApiKey>> parse_key_file(std::string_view text);
-// "https://app.example:8080", or "*". Errors: kInvalidArgument.
+// "https://app.example:8080", "chrome-extension://ID", or "*". Errors: kInvalidArgument.
 Status check_origin(std::string_view origin);
 // Errors: kInvalidArgument (empty, spaces, not visible ASCII).
 Status check_key(std::string_view key);

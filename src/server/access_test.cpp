@@ -1,6 +1,7 @@
 #include "server/access.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <utility>
 
@@ -19,6 +20,8 @@ TEST(Access, KeysInEveryStyle) {
   EXPECT_EQ(status(access, {{"authorization", "Bearer one"}}), 200u);
   EXPECT_EQ(status(access, {{"Authorization", "bEaReR two"}}), 200u);
   EXPECT_EQ(status(access, {{"X-API-Key", "two"}}), 200u);
+  EXPECT_EQ(status(access, {{"Api-Key", "two"}}), 200u);
+  EXPECT_EQ(status(access, {{"api-key", "twoo"}}), 401u);
   for (const char* wrong : {"", "Bearer", "Bearer ", "Bearer on", "Bearer onee", "Bearer One", "Bearer  one", "one"}) {
     EXPECT_EQ(status(access, {{"Authorization", wrong}}), 401u) << wrong;
   }
@@ -64,12 +67,21 @@ TEST(Access, NamedPagesMayAskButNotManage) {
 }
 
 TEST(Access, OriginsAreThoseThatBrowsersSend) {
-  for (const char* good : {"*", "https://app.example", "http://localhost:3000", "http://[::1]:80"}) {
+  for (const char* good :
+       {"*", "https://app.example", "http://localhost:3000", "http://[::1]:80", "chrome-extension://abcdefgh",
+        "app://obsidian.md", "tauri://localhost", "vscode-webview://0x-1", "a+b.c-1://x"}) {
     EXPECT_TRUE(check_origin(good).ok()) << good;
   }
-  for (const char* bad : {"", "null", "app.example", "https://", "https://a/", "https://a,b", "https://*", "file://x",
-                          "https://a b", "https://a\r\nX: y", "**"}) {
+  for (const char* bad :
+       {"", "null", "app.example", "https://", "https://a/", "https://a,b", "https://*", "://x", "1a://x", "a_b://x",
+        "A://x", "a b://x", "a:b://x", "app:x", "a*://x", "https://a b", "https://a\r\nX: y", "**"}) {
     EXPECT_FALSE(check_origin(bad).ok()) << bad;
+  }
+  const Access access({.origins = {"app://obsidian.md"}});
+  EXPECT_EQ(status(access, {{"Host", "localhost"}, {"Origin", "app://obsidian.md"}}), 200u);
+  for (const char* other :
+       {"app://obsidian.mdx", "apps://obsidian.md", "https://obsidian.md", "app://obsidian.md:80"}) {
+    EXPECT_EQ(status(access, {{"Host", "localhost"}, {"Origin", other}}), 403u) << other;
   }
 }
 
@@ -90,19 +102,49 @@ TEST(Access, ModelsAreManagedByThoseWhoMay) {
 TEST(Access, WithoutKeysPagesOfOtherSitesAreRefused) {
   const Access access({.keys = {}, .hosts = {"box.lan"}});
   for (const char* host : {"localhost", "LOCALHOST:80", "a.localhost", "127.0.0.1:11434", "192.168.1.2", "[::1]:80",
-                           "::1", "box.lan", "Box.LAN:11434"}) {
+                           "::1", "box.lan", "Box.LAN:11434", "host.docker.internal:11434", "A.b.Internal"}) {
     EXPECT_EQ(status(access, {{"Host", host}}), 200u) << host;
     EXPECT_EQ(status(access, {{"Host", host}, {"Origin", std::string("http://") + host}}), 200u) << host;
     EXPECT_EQ(status(access, {{"Host", host}, {"Origin", "http://evil.example"}}), 403u) << host;
   }
-  for (const char* host : {"evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "box.lan.evil", "1.2.3",
-                           "x:80", "[evil]", "127.evil"}) {
+  for (const char* host :
+       {"evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "box.lan.evil", "1.2.3", "x:80", "[evil]",
+        "127.evil", "internal", ".internal", "host.docker.internal.evil", "xinternal", "evil.local"}) {
     EXPECT_EQ(status(access, {{"Host", host}}), 403u) << host;
   }
   EXPECT_EQ(status(access, {{"Host", "evil.example"}}, true), 403u);
   EXPECT_EQ(status(access, {{"Host", "localhost"}, {"Origin", "null"}}), 403u);
   EXPECT_EQ(status(access, {{"Host", "localhost:1"}, {"Origin", "http://localhost:2"}}), 403u);
   EXPECT_EQ(status(access, {}), 200u);
+}
+
+TEST(Access, TheMachinesOwnNameMayBeTheHost) {
+  char name[256] = {};
+  ASSERT_EQ(::gethostname(name, sizeof name - 1), 0);
+  const std::string own = name;
+  ASSERT_NE(own, "");
+  const Access access({});
+  for (const std::string& host : {own, own + ":11434", own + ".local", own + ".local:80"}) {
+    EXPECT_EQ(status(access, {{"Host", host}}), 200u) << host;
+    EXPECT_EQ(status(access, {{"Host", host}, {"Origin", "http://evil.example"}}), 403u) << host;
+  }
+  for (const std::string& host : {own + ".evil.example", own + ".locals", "x." + own + ".local"}) {
+    EXPECT_EQ(status(access, {{"Host", host}}), 403u) << host;
+  }
+}
+
+TEST(Access, TheTargetsHostCountsForMoreThanTheHeader) {
+  const Access access({});
+  const auto asked_at = [&](const char* authority, const char* host, const char* origin) {
+    HttpRequest request;
+    request.authority = authority;
+    request.headers = {{"Host", host}, {"Origin", origin}};
+    return !access.refuse(request, false).has_value();
+  };
+  EXPECT_TRUE(asked_at("localhost:1", "evil.example", ""));
+  EXPECT_FALSE(asked_at("evil.example", "localhost:1", ""));
+  EXPECT_TRUE(asked_at("localhost:1", "localhost:2", "http://localhost:1"));
+  EXPECT_FALSE(asked_at("localhost:1", "localhost:2", "http://localhost:2"));
 }
 
 TEST(Access, LoopbackIsThisMachineAlone) {

@@ -66,8 +66,11 @@ class Conversation {
       return fields_.refuse(where + ".role", "must be user or assistant");
     }
     if (content == nullptr || content->is_none()) return fields_.refuse(where + ".content", "is missing");
-    if (*role == "system") return add_system(where + ".content", *content);
-    if (content->is_string()) return add_text(*role, content->text());
+    const bool is_system = *role == "system";
+    if (is_system) return begun_ ? remind(where + ".content", *content) : add_system(where + ".content", *content);
+    begun_ = true;
+    if (*role == "assistant") give_reminders();
+    if (content->is_string()) return say(*role, content->text());
     if (!content->is_sequence()) return fields_.refuse(where + ".content", "must be a string or an array of blocks");
     Turn blocks{.role = *role};
     for (size_t i = 0; i < content->items().size() && !fields_.error(); i++) {
@@ -78,6 +81,7 @@ class Conversation {
 
   bool ends_with_assistant() const { return last_role_ == "assistant"; }
   Value messages() {
+    give_reminders();
     flush();
     return Value::list(std::move(messages_));
   }
@@ -150,9 +154,9 @@ class Conversation {
 
   void end_turn(Turn& turn) {
     if (turn.role == "user") {
-      if (turn.has_text) add_text("user", turn.text);
+      if (turn.has_text) say("user", turn.text);
     } else if (turn.calls.empty() && !turn.has_reasoning) {
-      add_text("assistant", turn.text);
+      say("assistant", turn.text);
     } else {
       Entries message;
       set(message, "role", text_value("assistant"));
@@ -162,6 +166,24 @@ class Conversation {
       push("assistant", std::move(message));
     }
     turn = {.role = turn.role};
+  }
+
+  // Templates want system messages in front, and roles to take turns: what comes later is told with the user's words,
+  // behind the results of calls, which have to follow these at once.
+  void remind(const std::string& where, const Value& content) {
+    const std::optional<std::string> text = text_of(fields_, where, content);
+    if (!text) return;
+    if (!reminders_.empty()) reminders_ += '\n';
+    reminders_ += "<system-reminder>\n" + *text + "\n</system-reminder>";
+  }
+
+  void give_reminders() {
+    if (!reminders_.empty()) add_text("user", std::exchange(reminders_, {}));
+  }
+
+  void say(const std::string& role, const std::string& text) {
+    if (role == "user") give_reminders();
+    add_text(role, text);
   }
 
   // A message that is nothing but text, which goes on the one before if that is one of the same role.
@@ -195,6 +217,8 @@ class Conversation {
   std::map<std::string, std::string> names_;  // of the functions called, by the call's id
   std::string last_role_, last_text_;
   bool has_text_ = false;  // last_text_ is a message that is not in messages_ yet
+  bool begun_ = false;     // there was a turn of the user or the assistant
+  std::string reminders_;  // what the system has said since, and nobody was told of yet
 };
 
 void translate_messages(RequestFields& fields, Entries& out) {
@@ -207,8 +231,9 @@ void translate_messages(RequestFields& fields, Entries& out) {
   for (size_t i = 0; i < given->items().size() && !fields.error(); i++) {
     conversation.add_turn(fmt::format("messages[{}]", i), given->items()[i]);
   }
+  Value messages = conversation.messages();
   if (conversation.ends_with_assistant()) set(out, "continue_final_message", Value(true));
-  set(out, "messages", conversation.messages());
+  set(out, "messages", std::move(messages));
 }
 
 void translate_tools(RequestFields& fields, Entries& out) {

@@ -45,6 +45,37 @@ TEST(AnthropicRequest, TurnsBecomeMessages) {
   EXPECT_EQ(with_fields(R"("seed":1)", "continue_final_message"), "");
 }
 
+TEST(AnthropicRequest, LaterSystemMessagesAreReminders) {
+  const auto said = [](const std::string& inner) { return "<system-reminder>\\n" + inner + "\\n</system-reminder>"; };
+  const std::string user = R"({"role":"user","content":"a"},)", s = R"({"role":"system","content":"s"})";
+  const std::string a = R"({"role": "user", "content": "a)";
+  EXPECT_EQ(messages(s + "," + s + R"(,{"role":"user","content":"a"})"),
+            R"([{"role": "system", "content": "s\ns"}, {"role": "user", "content": "a"}])");
+  EXPECT_EQ(messages(user + s), "[" + a + "\\n" + said("s") + "\"}]");
+  EXPECT_EQ(messages(user + s + "," + s + R"(,{"role":"user","content":"b"})"),
+            "[" + a + "\\n" + said("s") + "\\n" + said("s") + "\\nb\"}]");
+  EXPECT_EQ(messages(user + s + R"(,{"role":"assistant","content":"b"})"),
+            "[" + a + "\\n" + said("s") + R"("}, {"role": "assistant", "content": "b"}])");
+  const std::string answered = user + R"({"role":"assistant","content":"b"},)" + s;
+  const std::string begin = "[" + a + R"("}, {"role": "assistant", "content": "b"}, {"role": "user", "content": ")";
+  EXPECT_EQ(messages(answered), begin + said("s") + "\"}]");
+  EXPECT_EQ(messages(answered + R"(,{"role":"user","content":[{"type":"text","text":"c"}]})"),
+            begin + said("s") + "\\nc\"}]");
+  EXPECT_EQ(translated("{\"messages\":[" + answered + "]}", "continue_final_message"), "");
+  EXPECT_EQ(messages(user + R"({"role":"system","content":[{"type":"image"}]})"), "error: messages[1].content[0]");
+  // Results follow their calls.
+  const std::string call = R"({"role":"assistant","content":[{"type":"tool_use","id":"1","name":"f","input":{}}]},)";
+  const std::string calls =
+      "[" + a +
+      R"("}, {"role": "assistant", "content": "", "tool_calls": [{"id": "1", "type": "function", )"
+      R"("function": {"name": "f", "arguments": {}}}]}, )"
+      R"({"role": "tool", "tool_call_id": "1", "name": "f", "content": "r"}, {"role": "user", "content": ")";
+  const std::string result = R"({"type":"tool_result","tool_use_id":"1","content":"r"})";
+  EXPECT_EQ(messages(user + call + s + R"(,{"role":"user","content":[)" + result + "]}"), calls + said("s") + "\"}]");
+  EXPECT_EQ(messages(user + call + s + R"(,{"role":"user","content":[)" + result + R"(,{"type":"text","text":"c"}]})"),
+            calls + said("s") + "\\nc\"}]");
+}
+
 TEST(AnthropicRequest, CallsAndResultsBecomeMessagesOfTheirOwn) {
   const std::string call =
       R"({"role":"user","content":"x"},{"role":"assistant","content":[{"type":"thinking","thinking":"hm","signature":""},

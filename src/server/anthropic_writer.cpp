@@ -48,8 +48,10 @@ class MessageWriter final : public ChatAnswerWriter {
     usage.prompt_tokens = prompt_tokens_;
     json::object start;
     start["message"] = message({}, nullptr, nullptr, usage);
-    return event_text("message_start", std::move(start)) + event_text("ping", {});
+    return event_text("message_start", std::move(start)) + heartbeat();
   }
+
+  std::string heartbeat() override { return event_text("ping", {}); }
 
   std::string failure(const ApiError& error) override {
     return "event: error\ndata: " + error_body(error, errors_) + "\n\n";

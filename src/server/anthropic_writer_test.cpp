@@ -47,6 +47,7 @@ std::string told(const std::string& stream) {
 TEST(AnthropicWriter, BlocksFollowEachOther) {
   const auto say = writer();
   EXPECT_EQ(told(say->begin(1)), "message_start\nping\n");
+  EXPECT_EQ(say->heartbeat(), "event: ping\ndata: {\"type\":\"ping\"}\n\n");
   std::string stream = say->news(0, answer_event("<think>hm"));
   stream += say->news(0, answer_event(", so</think>\n\nI "));
   stream +=

@@ -94,14 +94,21 @@ std::string methods_of(std::string_view path) {
   return out;
 }
 
-// What Ollama's API takes is not always said to be JSON: curl -d says that it sends a form, and is used so.
+// What Ollama's API takes is not always said to be JSON, since Ollama does not look: curl -d says that it sends a form,
+// and a browser's fetch that it sends text. Pages of other sites can send both unasked; their Origin gives them away.
 bool is_json(const HttpRequest& request) {
   const std::string_view content_type = request.header("Content-Type");
   std::string_view type = content_type.substr(0, content_type.find(';'));
   while (type.ends_with(' ')) type.remove_suffix(1);
-  const bool is_form = equal_ignoring_case(type, "application/x-www-form-urlencoded");
-  if (is_form && error_form(request).shape == ErrorShape::kOllama) return true;
+  const bool is_default =
+      equal_ignoring_case(type, "application/x-www-form-urlencoded") || equal_ignoring_case(type, "text/plain");
+  if (is_default && error_form(request).shape == ErrorShape::kOllama) return true;
   return type.empty() || equal_ignoring_case(type, "application/json");
+}
+
+bool is_compressed(const HttpRequest& request) {
+  const std::string_view coding = request.header("Content-Encoding");
+  return !coding.empty() && !equal_ignoring_case(coding, "identity");
 }
 
 // The C library keeps for each worker what the values of a large request took, which is many times its size.
@@ -153,6 +160,10 @@ std::optional<ApiError> Api::refusal(HttpRequest& request, HttpHeaders& more) co
   }
   if (route->method == "GET") return std::nullopt;
   if (!is_json(request)) return error(415, "the body must be application/json");
+  if (is_compressed(request)) {
+    more.emplace_back("Accept-Encoding", "identity");
+    return error(415, "the body must not be compressed: its Content-Encoding may only be identity");
+  }
   if (draining_) return shutting_down();
   return request.account != nullptr ? request.account->count_request(KeyAccount::Clock::now()) : std::nullopt;
 }

@@ -152,6 +152,28 @@ TEST_F(ApiTest, BodiesAreJson) {
   }
 }
 
+TEST_F(ApiTest, OllamasBodiesAreJsonWhateverBrowsersAndCurlCallThem) {
+  for (const char* type : {"text/plain;charset=UTF-8", "Text/Plain", "application/x-www-form-urlencoded"}) {
+    EXPECT_EQ(status("POST", "/api/chat", {{"Content-Type", type}}), 400u) << type;
+    EXPECT_EQ(status("POST", "/api/chat", {{"Content-Type", type}, {"Origin", "https://evil.example"}}), 403u) << type;
+  }
+  for (const char* type : {"text/html", "text/plainx", "multipart/form-data; boundary=x"}) {
+    EXPECT_EQ(status("POST", "/api/chat", {{"Content-Type", type}}), 415u) << type;
+  }
+}
+
+TEST_F(ApiTest, CompressedBodiesAreRefused) {
+  for (const char* coding : {"gzip", "br", "identity, gzip", "x"}) {
+    const HttpResponse response = ask("POST", "/v1/completions", {{"content-encoding", coding}});
+    EXPECT_EQ(response.status, 415u) << coding;
+    EXPECT_NE(response.body.find("Content-Encoding"), std::string::npos);
+    EXPECT_EQ(header(response, "Accept-Encoding"), "identity");
+  }
+  for (const char* coding : {"", "Identity"}) {
+    EXPECT_EQ(status("POST", "/v1/completions", {{"Content-Encoding", coding}}), 400u) << coding;
+  }
+}
+
 TEST_F(ApiTest, ErrorsAreTextWhateverTheRequestHas) {
   const HttpResponse response = ask("GET", std::string("/\xff\"\n") + std::string(5000, 'x'));
   EXPECT_EQ(response.status, 404u);

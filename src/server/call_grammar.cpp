@@ -60,7 +60,7 @@ class CallGrammar {
     for (const Value& tool : tools_.tools.items()) {
       const Value& function = *find_member(tool, "function");
       const std::string& name = find_member(function, "name")->text();
-      if (tools_.choice == ToolChoice::kNamed && name != tools_.named) continue;
+      if (!tools_.may_call(name)) continue;
       ASSIGN_OR_RETURN(const Expression arguments, arguments_of(name, *find_member(function, "parameters")));
       calls.push_back(call(name, text_.rule(arguments)));
       if (text_.too_large()) break;

@@ -91,6 +91,16 @@ TEST_F(CallGrammarTest, NothingElseIsLetThrough) {
   }
 }
 
+TEST_F(CallGrammarTest, OnlyAllowedFunctionsAreCalled) {
+  const std::string f = R"({"name": "f", "arguments": {"n": 1}})", g = R"({"name": "g", "arguments": {}})";
+  const ChatTools allowed = tools(R"(,"tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"required",)"
+                                  R"("tools":[{"type":"function","function":{"name":"g"}}]}})");
+  EXPECT_EQ(calls(allowed, g), "g{}");
+  EXPECT_EQ(calls(allowed, g + "\n" + g), "g{}g{}");
+  EXPECT_FALSE(accepts(allowed, f));
+  EXPECT_FALSE(accepts(allowed, g + "\n" + f));
+}
+
 TEST_F(CallGrammarTest, ReasoningComesFirst) {
   const std::string call = "{\"name\": \"g\", \"arguments\": {}}";
   syntax.reasoning_open = "<think>";

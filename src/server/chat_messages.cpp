@@ -30,17 +30,18 @@ std::optional<std::string> content_text(RequestFields& fields, const std::string
     const Value& part = content.items()[i];
     const std::string place = fmt::format("{}[{}]", where, i);
     const Value* type = part.is_dict() ? part.dict_object().find("type") : nullptr;
-    const Value* text = part.is_dict() ? part.dict_object().find("text") : nullptr;
     if (type == nullptr || !type->is_string()) {
       fields.refuse(place, "must be an object with a type");
       return std::nullopt;
     }
-    if (type->text() != "text") {
+    const std::string& kind = type->text();
+    if (kind != "text" && kind != "refusal") {
       fields.refuse(place, "is no text: this model reads text only");
       return std::nullopt;
     }
+    const Value* text = part.dict_object().find(kind);
     if (text == nullptr || !text->is_string()) {
-      fields.refuse(place, "must have a string as text");
+      fields.refuse(place, "must have a string as " + kind);
       return std::nullopt;
     }
     if (!first) out += '\n';

@@ -6,9 +6,9 @@
 
 namespace ingle {
 
-// Reads messages and chat_template_kwargs. Content parts of text become one string, a newline between them; "developer"
-// is "system"; the arguments of tool calls, which the API writes as a text, become the object that the text is. Images,
-// audio and files are errors. Tools are read_tools()'s (chat_tools.h).
+// Reads messages and chat_template_kwargs. Content parts of text (or refusals, of an assistant) become one string, a
+// newline between them; "developer" is "system"; the arguments of tool calls, which the API writes as a text, become
+// the object that the text is. Images, audio and files are errors. Tools are read_tools()'s (chat_tools.h).
 void read_chat_input(RequestFields& fields, ChatInput& out);
 
 }  // namespace ingle

@@ -33,6 +33,8 @@ TEST(ChatMessages, BecomeWhatTemplatesWereWrittenFor) {
       messages(
           R"({"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":""},{"type":"text","text":"b"}]})"),
       R"([{"role": "user", "content": "a\n\nb"}])");
+  EXPECT_EQ(messages(R"({"role":"assistant","content":[{"type":"text","text":"a"},{"type":"refusal","refusal":"b"}]})"),
+            R"([{"role": "assistant", "content": "a\nb"}])");
   EXPECT_EQ(messages(R"({"role":"assistant","content":null})"), R"([{"role": "assistant", "content": ""}])");
   EXPECT_EQ(messages(R"({"role":"tool","tool_call_id":"1","content":"4","more":[1]})"),
             R"([{"role": "tool", "tool_call_id": "1", "content": "4", "more": [1]}])");
@@ -76,6 +78,8 @@ TEST(ChatMessages, NameWhatIsWrong) {
   EXPECT_EQ(messages(R"({"role":"user","content":3})"), "error: messages[0].content");
   EXPECT_EQ(messages(R"({"role":"user","content":["x"]})"), "error: messages[0].content[0]");
   EXPECT_EQ(messages(R"({"role":"user","content":[{"type":"text"}]})"), "error: messages[0].content[0]");
+  EXPECT_EQ(messages(R"({"role":"assistant","content":[{"type":"refusal","text":"x"}]})"),
+            "error: messages[0].content[0]");
   EXPECT_EQ(messages(R"({"role":"user","content":[{"type":"image_url","image_url":{"url":"x"}}]})"),
             "error: messages[0].content[0]");
   EXPECT_EQ(messages(R"({"role":"assistant","tool_calls":{}})"), "error: messages[0].tool_calls");

@@ -137,6 +137,34 @@ void add_tool(RequestFields& fields, const std::string& where, const Value& tool
   out.callable.push_back(callable_tool(name->text(), *parameters));
 }
 
+// Of {"type":"function","function":{"name"}}; null if it is something else.
+const std::string* function_name(const Value& given) {
+  const Value* function = is_text(find_member(given, "type"), "function") ? find_member(given, "function") : nullptr;
+  const Value* name = function == nullptr ? nullptr : find_member(*function, "name");
+  return name != nullptr && name->is_string() ? &name->text() : nullptr;
+}
+
+// {"type":"allowed_tools","allowed_tools":{"mode","tools"}}
+void read_allowed(RequestFields& fields, const Value& choice, ChatTools& out) {
+  const Value* given = find_member(choice, "allowed_tools");
+  const Value* mode = given == nullptr ? nullptr : find_member(*given, "mode");
+  const Value* list = given == nullptr ? nullptr : find_member(*given, "tools");
+  const bool is_required = is_text(mode, "required");
+  if (!is_required && !is_text(mode, "auto")) {
+    return fields.refuse("tool_choice", "must have auto or required as the mode of its allowed_tools");
+  }
+  if (list == nullptr || !list->is_sequence()) {
+    return fields.refuse("tool_choice", "must have an array of functions as the tools of its allowed_tools");
+  }
+  if (is_required) out.choice = ToolChoice::kRequired;
+  out.allowed.emplace();
+  for (const Value& tool : list->items()) {
+    const std::string* name = function_name(tool);
+    if (name == nullptr) return fields.refuse("tool_choice", "has something that is no function with its name");
+    out.allowed->insert(*name);
+  }
+}
+
 void read_choice(RequestFields& fields, ChatTools& out) {
   const Value* choice = fields.find("tool_choice");
   if (choice == nullptr) return;
@@ -145,19 +173,33 @@ void read_choice(RequestFields& fields, ChatTools& out) {
     out.choice = ToolChoice::kNone;
   } else if (is_text(choice, "required")) {
     out.choice = ToolChoice::kRequired;
+  } else if (is_text(find_member(*choice, "type"), "allowed_tools")) {
+    read_allowed(fields, *choice, out);
   } else {
-    const Value* function =
-        is_text(find_member(*choice, "type"), "function") ? find_member(*choice, "function") : nullptr;
-    const Value* name = function == nullptr ? nullptr : find_member(*function, "name");
-    if (name == nullptr || !name->is_string()) {
-      return fields.refuse("tool_choice", "must be auto, none, required, or a function with its name");
+    const std::string* name = function_name(*choice);
+    if (name == nullptr) {
+      return fields.refuse("tool_choice", "must be auto, none, required, a function with its name, or allowed_tools");
     }
     out.choice = ToolChoice::kNamed;
-    out.named = name->text();
+    out.named = *name;
   }
 }
 
-void check_choice(RequestFields& fields, const ChatTools& tools) {
+// Leaves those that may be called.
+void restrict_to_allowed(RequestFields& fields, ChatTools& tools) {
+  std::set<std::string_view> known;
+  for (const AnswerParserOptions::Tool& tool : tools.callable) known.insert(tool.name);
+  for (const std::string& name : *tools.allowed) {
+    if (!known.contains(name)) {
+      return fields.refuse("tool_choice", fmt::format("allows {}, which is not among the tools", name.substr(0, 100)));
+    }
+  }
+  std::erase_if(tools.callable, [&](const auto& tool) { return !tools.allowed->contains(tool.name); });
+  std::erase_if(tools.strict, [&](const auto& tool) { return !tools.allowed->contains(tool.first); });
+}
+
+void check_choice(RequestFields& fields, ChatTools& tools) {
+  if (tools.allowed) restrict_to_allowed(fields, tools);
   if (tools.choice == ToolChoice::kRequired && tools.callable.empty()) {
     return fields.refuse("tool_choice", "asks for a call, and there are no tools");
   }

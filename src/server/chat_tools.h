@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,17 +22,21 @@ enum class Strictness : uint8_t { kNo, kIfPossible, kYes };
 
 struct ChatTools {
   ToolChoice choice = ToolChoice::kAuto;
-  std::string named;     // the tool that has to be called
-  bool parallel = true;  // may an answer have several calls?
+  std::string named;                             // the tool that has to be called
+  std::optional<std::set<std::string>> allowed;  // those that alone may be called; none: all of them
+  bool parallel = true;                          // may an answer have several calls?
   // [{"type": "function", "function": {"name", "description", "parameters"}}]: ChatInput::tools. None if there are
-  // none, or none may be called.
+  // none, or tool_choice is "none". The template gets those that are not `allowed`, too, so that prompts stay the same.
   jinja::Value tools = jinja::Value::none();
-  std::vector<AnswerParserOptions::Tool> callable;  // the same, as the parser knows them
+  std::vector<AnswerParserOptions::Tool> callable;  // those that may be called, as the parser knows them
   std::map<std::string, Strictness> strict;         // the same, by name
   Strictness strict_by_default = Strictness::kNo;   // of tools that don't say
 
   bool must_call() const { return choice == ToolChoice::kRequired || choice == ToolChoice::kNamed; }
   bool any_strict() const;
+  bool may_call(const std::string& name) const {
+    return (choice != ToolChoice::kNamed || name == named) && (!allowed || allowed->contains(name));
+  }
 };
 
 // Reads tools, tool_choice and parallel_tool_calls.

@@ -71,6 +71,43 @@ TEST(ChatTools, NameWhatIsWrong) {
   EXPECT_EQ(read(R"("parallel_tool_calls":1)"), "error: parallel_tool_calls");
 }
 
+std::string allowed(const std::string& mode, const std::string& list) {
+  return R"(,"tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":)" + mode + ",\"tools\":[" + list + "]}}";
+}
+
+TEST(ChatTools, SomeMayBeAllowedAlone) {
+  const std::string list = R"([{"type": "function", "function": {"name": "f", "parameters": {}}}, )"
+                           R"({"type": "function", "function": {"name": "g", "parameters": {}, "strict": true}}])";
+  const std::string both = "\"tools\":" + list, f = tool(R"({"name":"f"})"), g = tool(R"({"name":"g"})");
+  // The template gets all of them.
+  EXPECT_EQ(read(both + allowed(R"("auto")", f)), list + " 0 1");
+  EXPECT_EQ(read(both + allowed(R"("required")", g)), list + " 2 1");
+  EXPECT_EQ(read(both + allowed(R"("required")", f + "," + g + "," + f)), list + " 2 2");
+  EXPECT_EQ(read(both + allowed(R"("auto")", "")), list + " 0 0");
+  EXPECT_EQ(read(both + allowed(R"("required")", "")), "error: tool_choice");
+  for (const std::string& wrong :
+       {allowed(R"("none")", f), allowed("null", f), allowed(R"("auto")", tool(R"({"name":"h"})")),
+        allowed(R"("auto")", "1"), allowed(R"("auto")", R"({"type":"function","name":"f"})"),
+        allowed(R"("auto")", R"({"type":"mcp"})"), std::string(R"(,"tool_choice":{"type":"allowed_tools"})"),
+        std::string(R"(,"tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"auto","tools":{}}})")}) {
+    EXPECT_EQ(read(both + wrong), "error: tool_choice") << wrong;
+  }
+  EXPECT_EQ(read("\"n\":1" + allowed(R"("auto")", f)), "error: tool_choice");
+}
+
+TEST(ChatTools, WhatIsNotAllowedIsNotStrictEither) {
+  jinja::Value body;
+  const std::string f = tool(R"({"name":"f","strict":true})"), g = tool(R"({"name":"g"})");
+  ASSERT_FALSE(parse_object(R"({"tools":[)" + f + "," + g + "]" + allowed(R"("auto")", g) + "}", body));
+  RequestFields fields(body);
+  ChatTools out;
+  read_tools(fields, out);
+  ASSERT_FALSE(fields.error());
+  EXPECT_FALSE(out.any_strict());
+  EXPECT_FALSE(out.may_call("f"));
+  EXPECT_TRUE(out.may_call("g"));
+}
+
 TEST(ChatTools, KnowsWhichParametersAreStrings) {
   jinja::Value body;
   ASSERT_FALSE(parse_object("{" + tools(R"({"name":"f","parameters":{"properties":{

@@ -2,6 +2,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -26,6 +27,7 @@ namespace beast = boost::beast;
 namespace http = boost::beast::http;
 using boost::system::error_code;
 using tcp = asio::ip::tcp;
+using Clock = std::chrono::steady_clock;
 
 namespace {
 
@@ -34,6 +36,7 @@ constexpr size_t kReadBytes = 16384;
 constexpr uint32_t kMaxHeaderBytes = 32768;
 constexpr size_t kMaxBufferedBytes = 131072;  // read ahead: headers, and what a client sends before its answer is there
 constexpr std::chrono::seconds kLinger{2};
+constexpr std::chrono::milliseconds kLookAfter{200};  // for a client's end that can't be read
 constexpr size_t kLingerBytes = size_t{64} << 20;
 constexpr uint64_t kSmallBodyBytes = 65536;  // is taken whatever bodies there are: large ones shut no small ones out
 constexpr size_t kSlowestBytesPerS = 16384;  // of a client that reads its answer
@@ -186,8 +189,9 @@ asio::awaitable<void> Connection::end_tls() {
 asio::awaitable<bool> Connection::wait_for_watch() {
   const auto deadline = std::chrono::steady_clock::now() + server_.options.idle_timeout;
   while (watching_ && std::chrono::steady_clock::now() < deadline && stream_.socket().is_open()) {
-    news_timer_.expires_at(deadline);
+    news_timer_.expires_at(watching_ ? deadline : std::min(deadline, Clock::now() + kLookAfter));
     co_await news_timer_.async_wait(kAwait);
+    if (!watching_ && has_hung_up()) client_gone_ = true;
   }
   co_return !watching_;
 }
@@ -289,8 +293,7 @@ asio::awaitable<bool> Connection::read_body(Parser& parser, const HttpRequest& r
 HttpRequest Connection::request_of(const Parser& parser) {
   HttpRequest request;
   request.method = std::string(parser.get().method_string());
-  const std::string_view target(parser.get().target().data(), parser.get().target().size());
-  request.path = std::string(target.substr(0, target.find('?')));
+  set_target(request, {parser.get().target().data(), parser.get().target().size()});
   request.version = parser.get().version();
   for (const auto& field : parser.get()) request.headers.emplace_back(field.name_string(), field.value());
   const std::string_view id = request.header("x-request-id");
@@ -330,10 +333,14 @@ asio::awaitable<Answer::Part> Connection::take_part() {
 asio::awaitable<bool> Connection::send_answer(const HttpRequest& request, bool keep_alive) {
   const bool head_only = request.method == "HEAD", old = request.version < 11;
   bool started = false;
+  // Once it has begun. What counts is what was sent: of news there may be many that say nothing yet.
+  Clock::time_point heartbeat_at = Clock::time_point::max();
   while (!client_gone_) {
     if (stopping_) answer_->stop();
     Answer::Part part = co_await take_part();
     std::string out;
+    const bool silent = Clock::now() >= heartbeat_at;
+    if (silent && part.more.empty() && !part.last) part.more = answer_->heartbeat();
     if (part.start && part.last) {
       part.start->body += part.more;
       const bool sent = co_await send_whole(*part.start, request, keep_alive);
@@ -356,7 +363,8 @@ asio::awaitable<bool> Connection::send_answer(const HttpRequest& request, bool k
       if (!sent) co_return false;
     }
     if (part.last) co_return !old;
-    co_await wait_for_news();
+    if (silent || !out.empty()) heartbeat_at = Clock::now() + server_.options.heartbeat_interval;
+    co_await wait_for_news(heartbeat_at);
   }
   co_return false;
 }
@@ -396,7 +404,6 @@ asio::awaitable<void> Connection::linger() {
 // The client has the timeout's time for each piece that it takes, and has to be faster than kSlowestBytesPerS on the
 // whole: what its answer holds is not there for others.
 asio::awaitable<bool> Connection::write(const std::string& bytes) {
-  using Clock = std::chrono::steady_clock;
   const auto timeout = server_.options.write_timeout;
   const auto deadline = Clock::now() + timeout + std::chrono::seconds(bytes.size() / kSlowestBytesPerS);
   bool sent = true;
@@ -410,10 +417,10 @@ asio::awaitable<bool> Connection::write(const std::string& bytes) {
   co_return sent;
 }
 
-asio::awaitable<void> Connection::wait_for_news() {
+asio::awaitable<void> Connection::wait_for_news(Clock::time_point deadline) {
   watch();
-  while (!has_news_ && !client_gone_) {
-    news_timer_.expires_at(asio::steady_timer::time_point::max());
+  while (!has_news_ && !client_gone_ && Clock::now() < deadline) {
+    news_timer_.expires_at(deadline);
     co_await news_timer_.async_wait(kAwait);
   }
   has_news_ = false;
@@ -447,11 +454,25 @@ void Connection::watch_tls() {
   });
 }
 
+// Whether the client has closed its side, where that can't be read, since it comes behind more than is read ahead.
+bool Connection::has_hung_up() {
+#ifdef POLLRDHUP
+  constexpr short kEnd = POLLRDHUP;
+#else
+  constexpr short kEnd = 0;  // then only the end of both sides is seen
+#endif
+  pollfd state{.fd = stream_.socket().native_handle(), .events = kEnd, .revents = 0};
+  return ::poll(&state, 1, 0) > 0 && (state.revents & (kEnd | POLLHUP | POLLERR)) != 0;
+}
+
 // Something came while an answer is in the making: the client's end, or its next request, which is kept.
 void Connection::on_readable() {
   if (!answer_ || client_gone_) return;
   const size_t room = kMaxBufferedBytes - buffer_.size();
-  if (room == 0) return;
+  if (room == 0) {
+    news_timer_.cancel();  // whoever waits looks for the client's end from now on
+    return;
+  }
   error_code error;
   const size_t bytes = stream_.socket().read_some(buffer_.prepare(std::min(room, kReadBytes)), error);
   if (error && error != asio::error::would_block) {

@@ -2,7 +2,8 @@
 // thread but Api::handle(), which runs on a worker. It keeps itself alive while something is under way.
 //
 // While an answer is in the making the client is watched: one that leaves drops its answer, which cancels it. Every
-// wait has an end: for the next request, its headers, its body, and the client's taking of what it is sent.
+// wait has an end: for the next request, its headers, its body, and the client's taking of what it is sent. A stream
+// that has nothing to say, while its prompt waits or is computed, has a heartbeat.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -73,13 +74,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
   boost::asio::awaitable<bool> send_whole(const HttpResponse& response, const HttpRequest& request, bool keep_alive);
   boost::asio::awaitable<void> send_last(const HttpResponse& response, const HttpRequest& request);
   boost::asio::awaitable<bool> write(const std::string& bytes);
-  boost::asio::awaitable<void> wait_for_news();
+  boost::asio::awaitable<void> wait_for_news(std::chrono::steady_clock::time_point deadline);
   boost::asio::awaitable<void> linger();
   HttpRequest request_of(const Parser& parser);
   bool charge(uint64_t body_bytes);
   boost::asio::awaitable<bool> wait_for_watch();
   boost::asio::awaitable<bool> begin_tls();
   boost::asio::awaitable<void> end_tls();
+  bool has_hung_up();
   void watch();
   void watch_tls();
   void on_readable();
@@ -88,7 +90,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   ServerState& server_;
   ClientStream stream_;
   boost::beast::flat_buffer buffer_;
-  boost::asio::steady_timer news_timer_;  // waits forever; cancelled when there are news
+  boost::asio::steady_timer news_timer_;  // cancelled when there are news
   std::shared_ptr<Waker> waker_;
   std::unique_ptr<Answer> answer_;
   uint64_t charged_bytes_ = 0;

@@ -16,9 +16,9 @@ std::optional<ApiError> refuse_input(const std::vector<std::vector<TokenId>>& in
     if (inputs[i].empty()) return invalid_field("input", fmt::format("input {} has no tokens", i));
     if (inputs[i].size() <= context) continue;
     return ApiError{.status = 400,
-                    .message = fmt::format("input {} has {} tokens, the model's context holds {} (shorten it, or set "
-                                           "truncate)",
-                                           i, inputs[i].size(), context),
+                    .message = fmt::format("This model's maximum context length is {} tokens. However, input {} has {} "
+                                           "tokens (shorten it, or set truncate)",  // as in generation.cpp
+                                           context, i, inputs[i].size()),
                     .param = "input",
                     .code = kContextExceeded};
   }

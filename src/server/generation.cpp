@@ -10,10 +10,12 @@ namespace {
 
 constexpr uint64_t kMaxScores = 1u << 20;
 
+// Agents know by the words "maximum context length" that they have to shorten what they say.
 ApiError too_long(size_t tokens, uint32_t context) {
   return {.status = 400,
-          .message = fmt::format("the prompt has {} tokens, the model's context holds {} (shorten the prompt)", tokens,
-                                 context),
+          .message = fmt::format("This model's maximum context length is {} tokens. However, the prompt has {} tokens "
+                                 "(shorten the prompt)",
+                                 context, tokens),
           .param = {},
           .code = kContextExceeded};
 }

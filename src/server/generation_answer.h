@@ -21,6 +21,8 @@ class AnswerWriter {
   virtual std::string news(uint32_t choice, const TokenEvent& event) = 0;
   virtual std::string end(const Usage& usage) = 0;
   virtual std::string failure(const ApiError& error) = 0;
+  // Of a stream that has begun: what clients pass over. By default a comment, as streams of events may have it.
+  virtual std::string heartbeat() { return ": keep-alive\n\n"; }
   // The body that says it all at once; answers by choice.
   virtual std::string whole(const std::vector<TokenEvent>& answers, const Usage& usage) = 0;
 };
@@ -32,6 +34,7 @@ class GenerationAnswer final : public Answer {
                    ErrorForm errors);
   Part take() override;
   bool is_slow() override;
+  std::string heartbeat() override { return started_ ? writer_->heartbeat() : std::string(); }
   void stop() override { stopped_ = true; }
 
  private:

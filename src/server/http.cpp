@@ -54,6 +54,14 @@ bool is_number(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
+// What is behind the "http://" of a URL; nothing if it is none.
+std::optional<std::string_view> behind_scheme(std::string_view target) {
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (equal_ignoring_case(target.substr(0, scheme.size()), scheme)) return target.substr(scheme.size());
+  }
+  return std::nullopt;
+}
+
 int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   c = lower(c);
@@ -67,6 +75,19 @@ std::string_view HttpRequest::header(std::string_view name) const {
     if (equal_ignoring_case(key, name)) return value;
   }
   return {};
+}
+
+void set_target(HttpRequest& request, std::string_view target) {
+  if (const std::optional<std::string_view> rest = behind_scheme(target)) {
+    const std::string_view authority = rest->substr(0, rest->find_first_of("/?"));
+    // A URL that names no host, or a user, leads nowhere: it stays as it is, which is no path.
+    if (!authority.empty() && authority.find('@') == std::string_view::npos) {
+      request.authority = std::string(authority);
+      target = rest->substr(authority.size());
+      if (!target.starts_with('/')) target = "/";
+    }
+  }
+  request.path = std::string(target.substr(0, target.find('?')));
 }
 
 std::string framing_fault(const HttpRequest& request) {

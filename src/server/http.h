@@ -19,6 +19,7 @@ using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 struct HttpRequest {
   std::string method;     // "POST"
   std::string path;       // as sent, without the query
+  std::string authority;  // of a target that was a whole URL; empty otherwise
   unsigned version = 11;  // 10: HTTP/1.0
   HttpHeaders headers;
   std::string body;
@@ -33,6 +34,9 @@ struct HttpRequest {
 
   // The first header of this name, whatever its case; empty if there is none.
   std::string_view header(std::string_view name) const;
+  // Whom the request is for, as "name:port": where the target says it, the Host header counts for nothing (RFC 9112,
+  // 3.2.2).
+  std::string_view host() const { return authority.empty() ? header("Host") : authority; }
 };
 
 struct HttpResponse {
@@ -55,12 +59,19 @@ class Answer {
   virtual Part take() = 0;
   // Whether the next take() has so much to write that it belongs on a worker.
   virtual bool is_slow() { return false; }
+  // Bytes of the body of a stream that has begun and has had nothing to say for long, so that nobody on the way takes
+  // it for dead: they mean nothing, and may be none. Never after the last part.
+  virtual std::string heartbeat() { return {}; }
   // The server goes down: the next take() gives the end, said in the API's own way.
   virtual void stop() = 0;
 };
 
 // An answer that is there already.
 std::unique_ptr<Answer> answer_with(HttpResponse response);
+
+// Sets the path and the authority by the target of the request's first line. Clients that think they talk to a proxy
+// send a whole URL.
+void set_target(HttpRequest& request, std::string_view target);
 
 // What is wrong with the headers that say whom a request is for and where its body ends; empty if nothing is. What
 // another server on the way could read in another way than we do is wrong (RFC 9112, 11.2).

@@ -32,6 +32,25 @@ TEST(Http, HeadsAndChunks) {
   EXPECT_EQ(chunk_text(""), "0\r\n\r\n");
 }
 
+TEST(Http, TargetsArePathsOrWholeUrls) {
+  const auto read = [](const char* target) {
+    HttpRequest request;
+    request.headers = {{"Host", "header"}};
+    set_target(request, target);
+    return request.path + " " + std::string(request.host());
+  };
+  EXPECT_EQ(read("/v1/models?a=http://x/y"), "/v1/models header");
+  EXPECT_EQ(read("*"), "* header");
+  EXPECT_EQ(read("http://box:80/v1/models?a=b"), "/v1/models box:80");
+  EXPECT_EQ(read("HTTPS://[::1]:80//a?b"), "//a [::1]:80");
+  EXPECT_EQ(read("http://box"), "/ box");
+  EXPECT_EQ(read("http://box?/a"), "/ box");
+  for (const char* none :
+       {"http:/box/a", "http:///a", "http://", "ftp://box/a", "http://me@box/a", "http://localhost:a@box/"}) {
+    EXPECT_EQ(read(none), std::string(none) + " header");
+  }
+}
+
 std::string fault(const HttpHeaders& headers, unsigned version = 11) {
   HttpRequest request;
   request.version = version;

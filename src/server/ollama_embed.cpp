@@ -16,8 +16,9 @@ using Clock = std::chrono::steady_clock;
 std::vector<std::string> read_texts(RequestFields& fields) {
   const jinja::Value* input = fields.find("input");
   if (input == nullptr) return {};
-  if (input->is_string()) return {input->text()};
   std::vector<std::string> out;
+  if (input->is_string() && !input->text().empty()) out.push_back(input->text());
+  if (input->is_string()) return out;
   const size_t count = input->is_sequence() ? input->items().size() : 0;
   if (!input->is_sequence()) fields.refuse("input", "must be a string or an array of strings");
   if (count > kMaxEmbeddingInputs) {
@@ -86,7 +87,7 @@ Reply ollama_embed(ApiCall& call) {
   if (call.fields.error()) return *call.fields.error();
   const std::string model = asked_model_name(call);
   const Clock::time_point started = Clock::now();
-  // As clients ask for a model to be loaded.
+  // As clients ask for a model to be loaded, by an empty text, too.
   if (inputs.empty()) return json_text_answer(embed_body(model, started, {}, 0));
   EmbeddingOptions options;
   options.normalize = true;

@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 
 #include <limits>
+#include <map>
+#include <set>
 #include <utility>
 
 #include "server/value_building.h"
+#include "text/json_value.h"
 
 namespace ingle {
 namespace {
@@ -84,7 +87,66 @@ bool is_empty(const Value* value) {
   return value == nullptr || value->is_none() || (value->is_sequence() && value->items().empty());
 }
 
-// Calls have no ids, and results only the name of their function; what OpenAI's has more is left to the template.
+// Calls have no ids, and results only the name of their function, but some templates want ids in both. So calls are
+// numbered, and a result is that of the earliest call without one that has its function's name, or else of any.
+class CallIds {
+ public:
+  // The message with the ids that it lacks.
+  Value complete(const Value& message) {
+    const Value* calls = find_member(message, "tool_calls");
+    if (calls != nullptr && calls->is_sequence()) {
+      Items named;
+      for (const Value& call : calls->items()) named.push_back(call.is_dict() ? note_call(call) : call);
+      return with_member(message, "tool_calls", Value::list(std::move(named)));
+    }
+    const Value* role = find_member(message, "role");
+    if (role == nullptr || !role->is_string() || role->text() != "tool") return message;
+    if (const Value* id = find_member(message, "tool_call_id")) {
+      const auto known = id->is_string() ? by_id_.find(id->text()) : by_id_.end();
+      if (known != by_id_.end()) answer(known->second);
+      return message;
+    }
+    if (open_.empty()) return message;
+    const Value* name = find_member(message, "name");
+    const auto same = name != nullptr && name->is_string() ? by_name_.find(name->text()) : by_name_.end();
+    const bool is_named = same != by_name_.end() && !same->second.empty();
+    return with_member(message, "tool_call_id",
+                       text_value(answer(is_named ? *same->second.begin() : open_.begin()->first)));
+  }
+
+ private:
+  struct Call {
+    std::string id, name;
+  };
+
+  Value note_call(const Value& call) {
+    const Value* given = find_member(call, "id");
+    const std::string id = given != nullptr && given->is_string() ? given->text() : fmt::format("call_{}", numbered_++);
+    const Value* function = find_member(call, "function");
+    const Value* name = function != nullptr ? find_member(*function, "name") : nullptr;
+    const size_t number = calls_++;
+    Call& noted = open_[number];
+    noted = {.id = id, .name = name != nullptr && name->is_string() ? name->text() : ""};
+    by_id_[id] = number;
+    by_name_[noted.name].insert(number);
+    return given != nullptr ? call : with_member(call, "id", text_value(id));
+  }
+
+  // The call's id; it is open no more.
+  std::string answer(size_t number) {
+    const auto call = open_.extract(number);
+    if (call.empty()) return "";
+    by_name_[call.mapped().name].erase(number);
+    return call.mapped().id;
+  }
+
+  size_t calls_ = 0, numbered_ = 0;
+  std::map<size_t, Call> open_;  // those without a result, by their order
+  std::map<std::string, size_t> by_id_;
+  std::map<std::string, std::set<size_t>> by_name_;  // of those that are open
+};
+
+// What OpenAI's messages have more than these is left to the template.
 std::optional<Value> translate_message(RequestFields& fields, const std::string& where, const Value& given) {
   if (!given.is_dict()) {
     fields.refuse(where, "must be an object");
@@ -108,16 +170,25 @@ std::optional<Value> translate_message(RequestFields& fields, const std::string&
   return Value::dict(std::move(out));
 }
 
+// Ollama's templates go on with it where it is the last message.
+bool is_begun_answer(const Value& message) {
+  const Value *role = find_member(message, "role"), *text = find_member(message, "content");
+  return role != nullptr && role->is_string() && role->text() == "assistant" && text != nullptr && text->is_string() &&
+         !text->text().empty() && find_member(message, "tool_calls") == nullptr;
+}
+
 void translate_messages(RequestFields& fields, Entries& out) {
   const Value* given = fields.find("messages");
   if (given == nullptr) return;
   if (!given->is_sequence()) return fields.refuse("messages", "must be an array of messages");
   Items messages;
+  CallIds ids;
   for (size_t i = 0; i < given->items().size(); i++) {
     std::optional<Value> message = translate_message(fields, fmt::format("messages[{}]", i), given->items()[i]);
     if (!message) return;
-    messages.push_back(std::move(*message));
+    messages.push_back(ids.complete(*message));
   }
+  if (!messages.empty() && is_begun_answer(messages.back())) set(out, "continue_final_message", Value(true));
   set(out, "messages", Value::list(std::move(messages)));
 }
 

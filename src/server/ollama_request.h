@@ -7,8 +7,9 @@
 
 namespace ingle {
 
-// A request of /api/chat. `error` is set if something in it is wrong. Options that only matter where a model is loaded
-// (num_ctx, num_gpu, num_thread, ...) or where a context may be cut (num_keep) are left out.
+// A request of /api/chat. `error` is set if something in it is wrong. A last message that is the assistant's is to be
+// continued, and calls and their results get the ids that they have in OpenAI's requests. Options that only matter
+// where a model is loaded (num_ctx, num_gpu, num_thread, ...) or where a context may be cut (num_keep) are left out.
 jinja::Value openai_body_of_chat(RequestFields& fields, std::optional<ApiError>& error);
 
 // A request of /api/generate, as a chat that begins.
@@ -36,6 +37,7 @@ inline constexpr FieldName kOllamaNames[] = {{"max_tokens", "options.num_predict
                                              {"stop", "options.stop"},
                                              {"seed", "options.seed"},
                                              {"response_format.json_schema.schema", "format"},
-                                             {"response_format", "format"}};
+                                             {"response_format", "format"},
+                                             {"continue_final_message", "messages"}};
 
 }  // namespace ingle

@@ -50,8 +50,63 @@ TEST(OllamaRequest, Messages) {
             R"({"role": "tool", "name": "f", "content": "r"}]})");
   EXPECT_EQ(
       translated(R"({"messages":[{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":{}}}]}]})"),
-      R"({"messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": {}}}], )"
-      R"("content": ""}]})");
+      R"({"messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": {}}, )"
+      R"("id": "call_0"}], "content": ""}]})");
+}
+
+TEST(OllamaRequest, ALastMessageOfTheAssistantIsContinued) {
+  const auto continues = [](const std::string& last) {
+    return translated(R"({"messages":[{"role":"user","content":"x"},)" + last + "]}")
+               .find("\"continue_final_message\": true") != std::string::npos;
+  };
+  EXPECT_TRUE(continues(R"({"role":"assistant","content":"so"})"));
+  EXPECT_TRUE(continues(R"({"role":"assistant","content":"so","tool_calls":[]})"));
+  EXPECT_FALSE(continues(R"({"role":"assistant","content":"so"},{"role":"user","content":"y"})"));
+  EXPECT_FALSE(continues(R"({"role":"assistant","content":""})"));
+  EXPECT_FALSE(continues(R"({"role":"assistant"})"));
+  EXPECT_FALSE(continues(R"({"role":"assistant","content":"so","tool_calls":[{"function":{"name":"f"}}]})"));
+}
+
+// "f=call_0 g=? | call_0": the calls' ids, and those that the results are for.
+std::string ids(const std::string& messages) {
+  const std::string text = translated("{\"messages\":[" + messages + "]}");
+  std::string calls, results;
+  const Result<jinja::Value> body = parse_json(text);
+  EXPECT_TRUE(body.ok()) << text;
+  if (!body.ok()) return text;
+  for (const jinja::Value& message : find_member(*body, "messages")->items()) {
+    if (const jinja::Value* made = find_member(message, "tool_calls")) {
+      for (const jinja::Value& call : made->items()) {
+        calls +=
+            find_member(*find_member(call, "function"), "name")->text() + "=" + find_member(call, "id")->text() + " ";
+      }
+    } else if (find_member(message, "role")->text() == "tool") {
+      const jinja::Value* id = find_member(message, "tool_call_id");
+      results += " " + (id == nullptr ? std::string("none") : id->text());
+    }
+  }
+  return calls + "|" + results;
+}
+
+TEST(OllamaRequest, CallsAreNumberedAndResultsFindThem) {
+  const auto call = [](const std::string& name, const std::string& more = "") {
+    return R"({"function":{"name":")" + name + R"("})" + more + "}";
+  };
+  const auto calls = [](const std::string& made) { return R"({"role":"assistant","tool_calls":[)" + made + "]},"; };
+  const auto result = [](const std::string& more) { return R"({"role":"tool","content":"r")" + more + "}"; };
+  const auto of = [&](const std::string& name) { return result(R"(,"tool_name":")" + name + "\""); };
+  EXPECT_EQ(ids(calls(call("f")) + result("")), "f=call_0 | call_0");
+  // By name, in whatever order they come; of the same name the earliest first.
+  EXPECT_EQ(ids(calls(call("f") + "," + call("g") + "," + call("f")) + of("g") + "," + of("f") + "," + of("f")),
+            "f=call_0 g=call_1 f=call_2 | call_1 call_0 call_2");
+  // A name that was not called, or none: the earliest.
+  EXPECT_EQ(ids(calls(call("f") + "," + call("g")) + of("h") + "," + result("") + "," + result("")),
+            "f=call_0 g=call_1 | call_0 call_1 none");
+  // Over several turns, with ids that are there already.
+  EXPECT_EQ(ids(calls(call("f")) + of("f") + "," + calls(call("f", R"(,"id":"x")") + "," + call("f")) +
+                result(R"(,"tool_call_id":"x","tool_name":"f")") + "," + of("f")),
+            "f=call_0 f=x f=call_1 | call_0 x call_1");
+  EXPECT_EQ(ids(result("")), "| none");
 }
 
 TEST(OllamaRequest, KeepAliveIsADuration) {

@@ -66,6 +66,9 @@ class OllamaWriter final : public ChatAnswerWriter {
 
   std::string begin(uint32_t) override { return ""; }
 
+  // Each line is an object that clients take for a part of the answer.
+  std::string heartbeat() override { return ""; }
+
   std::string failure(const ApiError& error) override {
     return error_body(error, {.shape = ErrorShape::kOllama, .request_id = {}}) + "\n";
   }

@@ -33,6 +33,7 @@ json::object parsed(const std::string& line) { return json::parse(line).as_objec
 TEST(OllamaWriter, ChatsTellThoughtsAndCallsApart) {
   const auto say = ollama_writer(nullptr, {.model = "m", .is_chat = true}, chat_with_tools());
   EXPECT_EQ(say->begin(1), "");
+  EXPECT_EQ(say->heartbeat(), "");
   EXPECT_EQ(parsed(say->news(0, answer_event("<think>hm"))).at("message"),
             json::value({{"role", "assistant"}, {"content", ""}, {"thinking", "hm"}}));
   EXPECT_EQ(parsed(say->news(0, answer_event("</think>I"))).at("message"),

@@ -1,5 +1,6 @@
 #include <utility>
 
+#include "server/chat_request.h"
 #include "server/openai.h"
 #include "server/openai_common.h"
 #include "server/timestamps.h"
@@ -36,6 +37,28 @@ json::object model_object(const ServedModel& model) {
   return out;
 }
 
+// Of a text: vLLM says prompt, llama.cpp content.
+std::variant<std::vector<TokenId>, ApiError> tokens_of_text(ApiCall& call) {
+  RequestFields& fields = call.fields;
+  std::string text;
+  bool add_special = true, parse_special = true;
+  const char* field = fields.has("content") ? "content" : "prompt";
+  if (!fields.has(field)) fields.refuse("prompt", "is missing");
+  fields.read(field, text);
+  fields.read("add_special_tokens", add_special);
+  fields.read("add_special", add_special);
+  fields.read("parse_special", parse_special);
+  if (fields.error()) return *fields.error();
+  return call.model->engine->tokenizer().encode(text, {.add_special = add_special, .parse_special = parse_special});
+}
+
+// Of a conversation: the prompt that it is to a chat.
+std::variant<std::vector<TokenId>, ApiError> tokens_of_chat(ApiCall& call) {
+  auto read = read_chat_request(call.fields, *call.model);
+  if (const ApiError* refused = std::get_if<ApiError>(&read)) return *refused;
+  return std::move(std::get<ChatRequest>(read).prompt);
+}
+
 }  // namespace
 
 Reply openai_models(ApiCall& call) {
@@ -58,23 +81,21 @@ Reply openai_model(ApiCall& call) {
 }
 
 Reply tokenize(ApiCall& call) {
-  RequestFields& fields = call.fields;
-  std::string text;
-  bool add_special = true, parse_special = true;
-  // vLLM says prompt, llama.cpp content.
-  const char* field = fields.has("content") ? "content" : "prompt";
-  if (!fields.has(field)) fields.refuse("prompt", "is missing");
-  fields.read(field, text);
-  fields.read("add_special_tokens", add_special);
-  fields.read("add_special", add_special);
-  fields.read("parse_special", parse_special);
-  if (fields.error()) return *fields.error();
-  const std::vector<TokenId> ids =
-      call.model->engine->tokenizer().encode(text, {.add_special = add_special, .parse_special = parse_special});
+  const auto read = call.fields.has("messages") ? tokens_of_chat(call) : tokens_of_text(call);
+  if (const ApiError* refused = std::get_if<ApiError>(&read)) return *refused;
+  const auto& ids = std::get<std::vector<TokenId>>(read);
+  bool tells_texts = false;
+  call.fields.read("return_token_strs", tells_texts);
+  if (call.fields.error()) return *call.fields.error();
   json::object out;
   out["count"] = ids.size();
   out["max_model_len"] = call.model->engine->info().context;
   out["tokens"] = json::array(ids.begin(), ids.end());
+  if (tells_texts) {
+    json::array texts;
+    for (const TokenId id : ids) texts.push_back(json::string(token_text(call.model->engine->tokenizer(), id)));
+    out["token_strs"] = std::move(texts);
+  }
   return reply(out);
 }
 

@@ -64,16 +64,20 @@ std::optional<ApiError> read_previous(const ApiCall& call, jinja::Items& out) {
   return std::nullopt;
 }
 
-// The chat request that asks for the same; `messages`: the conversation so far and the input.
-std::variant<ChatRequest, ApiError> read_request(ApiCall& call, jinja::Items& messages) {
+// The chat request that asks for the same, and what it was made of.
+std::variant<ChatRequest, ApiError> read_request(ApiCall& call, ResponsesInput& given) {
   jinja::Items previous;
   if (std::optional<ApiError> error = read_previous(call, previous)) return *error;
-  ResponsesInput given = read_responses_input(call.fields, std::move(previous));
+  const auto find_item = [&](const std::string& id) -> std::optional<jinja::Value> {
+    const std::optional<std::string> item = call.responses->find_item(call.request.cache_owner, id);
+    Result<jinja::Value> parsed = parse_json(item.value_or(""));
+    return parsed.ok() ? std::optional(std::move(parsed).value()) : std::nullopt;
+  };
+  given = read_responses_input(call.fields, std::move(previous), find_item);
   if (call.fields.error()) return *call.fields.error();
   RequestFields chat(given.chat);
   auto read = read_chat_request(chat, *call.model, false, Strictness::kIfPossible);
   if (const ApiError* error = std::get_if<ApiError>(&read)) return with_names(*error, kResponsesNames);
-  messages = std::move(given.messages);
   return read;
 }
 
@@ -83,19 +87,20 @@ Reply openai_responses(ApiCall& call) {
   ResponsesAsked asked;
   asked.owner = call.request.cache_owner;
   call.fields.read("store", asked.store);
-  jinja::Items messages;
-  const auto read = read_request(call, messages);
+  ResponsesInput given;
+  const auto read = read_request(call, given);
   if (const ApiError* error = std::get_if<ApiError>(&read)) return *error;
   const ChatRequest& made = std::get<ChatRequest>(read);
   asked.echoed = echoed(call.fields);
-  if (asked.store) asked.conversation = jinja::to_json_text(jinja::Value::list(std::move(messages)), {});
+  if (asked.store) asked.conversation = jinja::to_json_text(jinja::Value::list(std::move(given.messages)), {});
+  asked.namespaced = std::move(given.namespaced);
   auto writer = std::make_unique<ResponsesWriter>(*call.model, call.responses, std::move(asked), made);
   return with_names(start_answer(call, made.generation, {made.prompt}, std::move(writer)), kResponsesNames);
 }
 
 Reply openai_count_input(ApiCall& call) {
-  jinja::Items messages;
-  const auto read = read_request(call, messages);
+  ResponsesInput given;
+  const auto read = read_request(call, given);
   if (const ApiError* error = std::get_if<ApiError>(&read)) return *error;
   HttpResponse response;
   response.body = boost::json::serialize(boost::json::object{

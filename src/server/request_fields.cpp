@@ -37,7 +37,8 @@ std::optional<ApiError> parse_object(std::string_view body, Value& out) {
   if (count_values(body) > kMaxJsonValues) {
     return invalid_field("", fmt::format("the body has more than {} JSON values", kMaxJsonValues));
   }
-  Result<Value> parsed = parse_json(body);
+  const std::optional<std::string> mended = without_lone_surrogates(body);
+  Result<Value> parsed = parse_json(mended ? *mended : body);
   if (!parsed.ok()) return invalid_field("", "the body is not valid: " + parsed.error().to_string());
   if (!parsed->is_dict()) return invalid_field("", "the body must be a JSON object");
   out = std::move(parsed).value();

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "server/api_error.h"
 #include "text/jinja_value.h"
@@ -15,7 +16,8 @@ namespace ingle {
 // Bounds on what one JSON text may make of memory: each value takes many times the byte or two that it may have.
 inline constexpr size_t kMaxJsonValues = 2'000'000;
 
-// Errors: not JSON, too deep, too many values, no object.
+// Half surrogates (json_value.h) are mended: clients that cut texts by UTF-16 send them. Errors: not JSON, too deep,
+// too many values, no object.
 std::optional<ApiError> parse_object(std::string_view body, jinja::Value& out);
 
 class RequestFields {
@@ -41,6 +43,9 @@ class RequestFields {
   const jinja::Entries& entries() const { return object_.entries; }
 
   void refuse(std::string_view name, std::string_view what);
+  void refuse(ApiError error) {
+    if (!error_) error_ = std::move(error);
+  }
   // Takes over what is wrong with an object inside.
   void refuse_as(const RequestFields& inner) {
     if (!error_) error_ = inner.error_;

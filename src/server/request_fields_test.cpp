@@ -27,10 +27,18 @@ TEST(ParseObject, TakesObjectsOnly) {
   EXPECT_FALSE(is_refused(" {\"a\": [1, 2.5, \"\\u20ac\", null, true]} \n"));
   for (const char* body :
        {"", " ", "[]", "1", "null", "{", "{}}", "{} {}", "{\"a\":NaN}", "{\"a\":Infinity}", "{\"a\":01}", "{\"a\":1,}",
-        "{'a':1}", "{\"a\":\"\xff\"}", "{\"a\":\"\\ud800\"}", "// x\n{}"}) {
+        "{'a':1}", "{\"a\":\"\xff\"}", "{\"a\":\"\\ud80\"}", "// x\n{}"}) {
     EXPECT_TRUE(is_refused(body)) << body;
   }
   EXPECT_TRUE(is_refused(std::string("{\"a\":1}\0", 8)));
+}
+
+TEST(ParseObject, HalfASurrogatePairIsAnUnknownCharacter) {
+  jinja::Value value;
+  EXPECT_FALSE(parse_object(R"({"a":"x\ud83d","b":"\\ud83d","c":"\ud83d\ude00"})", value));
+  EXPECT_EQ(value.dict_object().find("a")->text(), "x\uFFFD");
+  EXPECT_EQ(value.dict_object().find("b")->text(), "\\ud83d");
+  EXPECT_EQ(value.dict_object().find("c")->text(), "😀");
 }
 
 TEST(ParseObject, IsBoundedInDepthAndNumber) {

@@ -29,17 +29,21 @@ class ResponseStore {
   // Not kept if it is larger than all that may be.
   void put(uint64_t owner, const std::string& id, StoredResponse response);
   std::optional<StoredResponse> get(uint64_t owner, const std::string& id);
+  // An item of a response's output, as JSON: what a request's input says of it, so that messages are their text alone
+  // and reasoning is nothing but its type.
+  std::optional<std::string> find_item(uint64_t owner, const std::string& id);
   bool erase(uint64_t owner, const std::string& id);
 
  private:
   struct Entry {
     std::string id;
     StoredResponse response;
-    size_t bytes() const { return id.size() + response.body.size() + response.conversation.size(); }
+    std::map<std::string, std::string> items;  // by id
+    size_t bytes() const;
   };
   struct Shelf {
     std::list<Entry> entries;  // the most recently used first
-    std::map<std::string, std::list<Entry>::iterator> by_id;
+    std::map<std::string, std::list<Entry>::iterator> by_id, by_item;
     size_t bytes = 0;
   };
   static void drop(Shelf& shelf, std::list<Entry>::iterator entry);

@@ -23,6 +23,34 @@ TEST(ResponseStore, GivesBackWhatItKeeps) {
   EXPECT_FALSE(store.get(1, "a"));
 }
 
+TEST(ResponseStore, FindsTheItemsOfResponses) {
+  ResponseStore store({.responses = 2, .bytes = 10'000});
+  const auto response = [](const std::string& items) {
+    return StoredResponse{.body = R"({"id":"r","output":[)" + items + "]}", .conversation = "[]"};
+  };
+  store.put(1, "a",
+            response(R"({"id":"rs_1","type":"reasoning","content":[{"type":"reasoning_text","text":"why"}]},)"
+                     R"({"id":"msg_1","type":"message","role":"assistant","status":"completed",)"
+                     R"("content":[{"type":"output_text","text":"so","logprobs":[{"token":"so"}]}]},)"
+                     R"({"id":"fc_1","type":"function_call","call_id":"c","namespace":"n","name":"f",)"
+                     R"("arguments":"{}"})"));
+  EXPECT_EQ(store.find_item(1, "rs_1"), R"({"type": "reasoning"})");
+  EXPECT_EQ(store.find_item(1, "msg_1"), R"({"type": "message", "role": "assistant", "content": "so"})");
+  EXPECT_EQ(store.find_item(1, "fc_1"),
+            R"({"type": "function_call", "call_id": "c", "namespace": "n", "name": "f", "arguments": "{}"})");
+  EXPECT_FALSE(store.find_item(1, "msg_2"));
+  EXPECT_FALSE(store.find_item(1, "a"));
+  EXPECT_FALSE(store.find_item(2, "msg_1")) << "another's";
+  // Whose item is asked for is used.
+  store.put(1, "b", response(R"({"id":"msg_2"})"));
+  EXPECT_TRUE(store.find_item(1, "msg_1"));
+  store.put(1, "c", response(R"({"id":"msg_3"})"));
+  EXPECT_TRUE(store.find_item(1, "msg_1"));
+  EXPECT_FALSE(store.find_item(1, "msg_2")) << "gone with its response";
+  store.erase(1, "a");
+  EXPECT_FALSE(store.find_item(1, "msg_1"));
+}
+
 TEST(ResponseStore, TheLeastRecentlyUsedGoFirst) {
   ResponseStore store({.responses = 3, .bytes = 1000});
   for (const char* id : {"a", "b", "c"}) store.put(1, id, of(1));

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <array>
-#include <optional>
+#include <set>
 #include <utility>
 
 #include "server/generation_fields.h"
@@ -15,7 +15,6 @@ namespace {
 
 using jinja::Entries;
 using jinja::Items;
-using jinja::Kind;
 using jinja::Value;
 
 // Fields that are said otherwise in a chat request, or that have another meaning there.
@@ -24,14 +23,16 @@ constexpr std::array<std::string_view, 15> kNotPassedOn{
     "max_tokens",      "stream_options", "n",      "messages",    "logprobs", "top_logprobs",
     "response_format", "truncation",     "include"};
 constexpr std::string_view kLogprobs = "message.output_text.logprobs";
-// Tools that OpenAI's servers run themselves. The model is not told of them, so it does without.
-constexpr std::array<std::string_view, 7> kHostedTools{
-    "web_search",       "web_search_preview",   "file_search", "code_interpreter",
-    "image_generation", "computer_use_preview", "mcp"};
 
 std::string text_of(const Value& object, std::string_view key) {
   const Value* value = object.dict_object().find(key);
   return value != nullptr && value->is_string() ? value->text() : "";
+}
+
+// What the model calls a function of a namespace, which clients often end in the underscores that stand between.
+std::string flat_name(const std::string& space, const std::string& name) {
+  if (space.empty()) return name;
+  return space + (space.ends_with("__") ? "" : "__") + name;
 }
 
 // Messages in the making: those of the assistant and its calls become one.
@@ -87,7 +88,8 @@ class Messages {
 
 class InputReader {
  public:
-  InputReader(RequestFields& fields, Items conversation) : fields_(fields), messages_(std::move(conversation)) {}
+  InputReader(RequestFields& fields, Items conversation, const ItemFinder& find_item)
+      : fields_(fields), find_item_(find_item), messages_(std::move(conversation)) {}
 
   Items read() {
     const Value* input = fields_.find("input");
@@ -112,7 +114,22 @@ class InputReader {
     if (name == "function_call") return call(where, given);
     if (name == "function_call_output") return result(where, given);
     if (name == "reasoning") return;  // what the model thought before an answer that is there is not its to see again
-    fields_.refuse(where, "may only be a message, function_call, function_call_output or reasoning");
+    if (name == "item_reference") return reference(where, given);
+    fields_.refuse(where, "may only be a message, function_call, function_call_output, item_reference or reasoning");
+  }
+
+  void reference(const std::string& where, const Value& given) {
+    const std::string id = text_of(given, "id");
+    if (id.empty()) return fields_.refuse(where + ".id", "must be a string");
+    // Each once, or a small request could make a prompt without bounds.
+    if (!referenced_.insert(id).second) return fields_.refuse(where + ".id", "is in the input twice");
+    if (const std::optional<Value> found = find_item_(id)) return item(where, *found);
+    fields_.refuse(ApiError{.status = 404,
+                            .message = fmt::format("{}: there is no item {} (its response was not stored, or is gone "
+                                                   "by now)",
+                                                   where, id.substr(0, 100)),
+                            .param = where,
+                            .code = {}});
   }
 
   void message(const std::string& where, const Value& given) {
@@ -131,7 +148,7 @@ class InputReader {
       if (value == nullptr || !value->is_string()) return fields_.refuse(where + "." + key, "must be a string");
     }
     Entries function, call;
-    set(function, "name", *given.dict_object().find("name"));
+    set(function, "name", text_value(flat_name(text_of(given, "namespace"), text_of(given, "name"))));
     set(function, "arguments", *given.dict_object().find("arguments"));
     set(call, "id", *given.dict_object().find("call_id"));
     set(call, "type", text_value("function"));
@@ -175,7 +192,9 @@ class InputReader {
   }
 
   RequestFields& fields_;
+  const ItemFinder& find_item_;
   Messages messages_;
+  std::set<std::string> referenced_;
 };
 
 // One system message of the instructions and those that begin the conversation: many templates know one, in front.
@@ -197,42 +216,91 @@ Items with_instructions(const std::string& instructions, const Items& messages) 
   return out;
 }
 
-std::optional<Value> chat_tools(RequestFields& fields) {
-  const Value* given = fields.find("tools");
-  if (given == nullptr) return std::nullopt;
-  if (!given->is_sequence()) {
-    fields.refuse("tools", "must be an array");
-    return std::nullopt;
+// The functions among the tools as a chat request has them. Whatever else there is this server can't run, and the model
+// is not told of it, so it does without.
+class ToolReader {
+ public:
+  ToolReader(RequestFields& fields, NamespacedNames& namespaced) : fields_(fields), namespaced_(namespaced) {}
+
+  std::optional<Value> read() {
+    const Value* given = fields_.find("tools");
+    if (given == nullptr) return std::nullopt;
+    add_all("tools", *given, "");
+    return Value::list(std::move(tools_));
   }
-  Items out;
-  for (size_t i = 0; i < given->items().size(); i++) {
-    const Value& tool = given->items()[i];
-    const std::string type = tool.is_dict() ? text_of(tool, "type") : "";
-    if (std::find(kHostedTools.begin(), kHostedTools.end(), type) != kHostedTools.end()) continue;
-    if (type != "function") {
-      fields.refuse(fmt::format("tools[{}]", i), "must be of type function");
-      return std::nullopt;
+
+ private:
+  void add_all(const std::string& where, const Value& list, const std::string& space) {
+    if (!list.is_sequence()) return fields_.refuse(where, "must be an array");
+    for (size_t i = 0; i < list.items().size() && !fields_.error(); i++) {
+      add(fmt::format("{}[{}]", where, i), list.items()[i], space);
     }
-    Entries function;
+  }
+
+  void add(const std::string& where, const Value& tool, const std::string& space) {
+    const std::string type = tool.is_dict() ? text_of(tool, "type") : "";
+    if (type.empty()) return fields_.refuse(where, "must be an object with a type");
+    const bool is_space = type == "namespace" && space.empty();
+    if (type != "function" && !is_space) return;
+    const std::string name = text_of(tool, "name");
+    if (name.empty()) return fields_.refuse(where + ".name", "must be a string");
+    if (!is_space) return add_function(tool, space, name);
+    const Value* inner = tool.dict_object().find("tools");
+    add_all(where + ".tools", inner != nullptr ? *inner : Value::none(), name);
+  }
+
+  // {"type":"function","name",...} has all but the type one level deeper in a chat request.
+  void add_function(const Value& tool, const std::string& space, const std::string& name) {
+    Entries function, entry;
     for (const auto& [key, value] : tool.dict_object().entries) {
       if (key.text() != "type") set(function, key.text(), value);
     }
-    Entries entry;
+    const std::string flat = flat_name(space, name);
+    set(function, "name", text_value(flat));
+    if (!space.empty()) namespaced_[flat] = {.space = space, .name = name};
     set(entry, "type", text_value("function"));
     set(entry, "function", Value::dict(std::move(function)));
-    out.push_back(Value::dict(std::move(entry)));
+    tools_.push_back(Value::dict(std::move(entry)));
   }
-  return Value::list(std::move(out));
-}
+
+  RequestFields& fields_;
+  NamespacedNames& namespaced_;
+  Items tools_;
+};
+
+bool is_function(const Value& value) { return value.is_dict() && text_of(value, "type") == "function"; }
 
 // {"type":"function","name":"f"} has the name one level deeper in a chat request.
-Value chat_tool_choice(const Value& given) {
-  if (!given.is_dict() || text_of(given, "type") != "function") return given;
+Value chat_function(const Value& given) {
   Entries function, out;
-  set(function, "name", text_value(text_of(given, "name")));
+  set(function, "name", text_value(flat_name(text_of(given, "namespace"), text_of(given, "name"))));
   set(out, "type", text_value("function"));
   set(out, "function", Value::dict(std::move(function)));
   return Value::dict(std::move(out));
+}
+
+// {"type":"allowed_tools","mode","tools"} has all but the type one level deeper, too.
+Value chat_allowed_tools(const Value& given) {
+  Entries allowed, out;
+  if (const Value* mode = given.dict_object().find("mode")) set(allowed, "mode", *mode);
+  const Value* tools = given.dict_object().find("tools");
+  if (tools != nullptr && tools->is_sequence()) {
+    Items functions;
+    for (const Value& tool : tools->items()) {
+      const bool is_left_out = tool.is_dict() && !text_of(tool, "type").empty() && !is_function(tool);
+      if (!is_left_out) functions.push_back(is_function(tool) ? chat_function(tool) : tool);
+    }
+    set(allowed, "tools", Value::list(std::move(functions)));
+  }
+  set(out, "type", text_value("allowed_tools"));
+  set(out, "allowed_tools", Value::dict(std::move(allowed)));
+  return Value::dict(std::move(out));
+}
+
+Value chat_tool_choice(const Value& given) {
+  if (is_function(given)) return chat_function(given);
+  const bool is_allowed = given.is_dict() && text_of(given, "type") == "allowed_tools";
+  return is_allowed ? chat_allowed_tools(given) : given;
 }
 
 // {"type":"json_schema","name","schema",...} has all but the type one level deeper in a chat request.
@@ -289,12 +357,12 @@ void refuse_unsupported(RequestFields& fields) {
 
 }  // namespace
 
-ResponsesInput read_responses_input(RequestFields& fields, Items conversation) {
+ResponsesInput read_responses_input(RequestFields& fields, Items conversation, const ItemFinder& find_item) {
   ResponsesInput out;
   refuse_unsupported(fields);
   std::string instructions;
   fields.read("instructions", instructions);
-  out.messages = InputReader(fields, std::move(conversation)).read();
+  out.messages = InputReader(fields, std::move(conversation), find_item).read();
 
   Entries chat;
   for (const auto& [key, value] : fields.entries()) {
@@ -302,7 +370,7 @@ ResponsesInput read_responses_input(RequestFields& fields, Items conversation) {
     if (std::find(kNotPassedOn.begin(), kNotPassedOn.end(), name) == kNotPassedOn.end()) set(chat, name, value);
   }
   set(chat, "messages", Value::list(with_instructions(instructions, out.messages)));
-  if (std::optional<Value> tools = chat_tools(fields)) set(chat, "tools", std::move(*tools));
+  if (std::optional<Value> tools = ToolReader(fields, out.namespaced).read()) set(chat, "tools", std::move(*tools));
   if (const Value* choice = fields.find("tool_choice")) set(chat, "tool_choice", chat_tool_choice(*choice));
   if (std::optional<Value> format = chat_format(fields)) set(chat, "response_format", std::move(*format));
   if (const Value* most = fields.find("max_output_tokens")) set(chat, "max_completion_tokens", *most);

@@ -54,10 +54,13 @@ std::string ResponsesWriter::response_event(const char* type, const std::string&
 }
 
 std::string ResponsesWriter::begin(uint32_t) {
-  const std::string empty = response("in_progress", nullptr, nullptr);
-  std::string out = response_event("response.created", empty);
-  out += response_event("response.in_progress", empty);
+  std::string out = response_event("response.created", response("in_progress", nullptr, nullptr));
+  out += heartbeat();
   return out;
+}
+
+std::string ResponsesWriter::heartbeat() {
+  return response_event("response.in_progress", response("in_progress", nullptr, nullptr));
 }
 
 std::string ResponsesWriter::chat_news(const ChatNews& news) {
@@ -140,7 +143,7 @@ std::string ResponsesWriter::close() {
   std::string out;
   json::object fields = place();
   if (item.kind == Kind::kCall) {
-    fields["name"] = item.name;
+    name_call(item, fields);
     fields["arguments"] = item.text;
     out = event("response.function_call_arguments.done", std::move(fields));
   } else {
@@ -215,7 +218,7 @@ json::object ResponsesWriter::item_object(const Item& item, const char* status) 
   if (item.kind == Kind::kCall) {
     out["type"] = "function_call";
     out["call_id"] = item.call_id;
-    out["name"] = item.name;
+    name_call(item, out);
     out["arguments"] = item.text;
     return out;
   }
@@ -228,6 +231,14 @@ json::object ResponsesWriter::item_object(const Item& item, const char* status) 
     out["role"] = "assistant";
   }
   return out;
+}
+
+// As the client knows the function.
+void ResponsesWriter::name_call(const Item& item, json::object& out) const {
+  const auto found = asked_.namespaced.find(item.name);
+  const bool has_space = found != asked_.namespaced.end();
+  if (has_space) out["namespace"] = found->second.space;
+  out["name"] = has_space ? found->second.name : item.name;
 }
 
 // JSON: the answer as the next request's chat has it, without its reasoning.

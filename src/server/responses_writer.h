@@ -10,6 +10,7 @@
 #include "server/chat_request.h"
 #include "server/openai_common.h"
 #include "server/response_store.h"
+#include "server/responses_request.h"
 
 namespace ingle {
 
@@ -19,6 +20,7 @@ struct ResponsesAsked {
   std::string conversation;  // JSON: the messages so far, as StoredResponse has them; not empty
   bool store = true;
   uint64_t owner = 0;
+  NamespacedNames namespaced{};  // functions that the client calls otherwise than the model does
 };
 
 class ResponsesWriter final : public ChatAnswerWriter {
@@ -29,15 +31,17 @@ class ResponsesWriter final : public ChatAnswerWriter {
   const char* stream_type() const override { return "text/event-stream"; }
   std::string begin(uint32_t choices) override;
   std::string failure(const ApiError& error) override;
+  // Clients such as Codex count the time between events, for which a comment is none.
+  std::string heartbeat() override;
 
  private:
   enum class Kind : uint8_t { kReasoning, kMessage, kCall };
   // Of the output. The last one may be open: in the making.
   struct Item {
     Kind kind = Kind::kMessage;
-    std::string id, text;  // text: of a call the arguments
-    std::string name, call_id;
-    size_t message = 0;  // of a message: how many are before it
+    std::string id, text;       // text: of a call the arguments
+    std::string name, call_id;  // name: as the model has it
+    size_t message = 0;         // of a message: how many are before it
   };
 
   std::string chat_news(const ChatNews& news) override;
@@ -57,6 +61,7 @@ class ResponsesWriter final : public ChatAnswerWriter {
   boost::json::object place() const;
   boost::json::object part_object(const Item& item) const;
   boost::json::object item_object(const Item& item, const char* status) const;
+  void name_call(const Item& item, boost::json::object& out) const;
   const char* last_status() const;
   std::string response(const char* status, const Usage* usage, const ApiError* error) const;
   std::string finished(const Usage& usage);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "server/answer_events_test.h"
@@ -99,6 +100,22 @@ TEST_F(ResponsesWriterTest, AStreamOfReasoningTextAndCalls) {
   EXPECT_NE(output[2].at("call_id"), output[3].at("call_id"));
 }
 
+TEST_F(ResponsesWriterTest, AHeartbeatIsAnEventLikeTheSecond) {
+  ResponsesWriter stream = writer();
+  std::string said = stream.begin(1);
+  said += stream.heartbeat();
+  said += stream.news(0, answer_event("so"));
+  said += stream.heartbeat();
+  said += stream.news(0, answer_event(" it", FinishReason::kStop));
+  said += stream.end({});
+  std::vector<json::object> all = events(said);
+  EXPECT_EQ(shape(all.back().at("response")), "m");
+  for (json::object& one : all) one["sequence_number"] = 0;
+  EXPECT_EQ(all[1].at("type"), "response.in_progress");
+  EXPECT_EQ(all[2], all[1]);
+  EXPECT_EQ(std::count(all.begin(), all.end(), all[1]), 3);
+}
+
 TEST_F(ResponsesWriterTest, AWholeResponseHasTheSameItems) {
   ResponsesWriter whole = writer();
   const json::value response = json::parse(whole.whole({answer_event(kAnswer, FinishReason::kStop)}, {}));
@@ -129,6 +146,45 @@ TEST_F(ResponsesWriterTest, WhatIsKeptIsTheConversationWithTheAnswer) {
   ResponsesWriter other = writer(false);
   const json::value not_kept = json::parse(other.whole({answer_event("x", FinishReason::kStop)}, {}));
   EXPECT_FALSE(store->get(3, std::string(not_kept.at("id").as_string())));
+}
+
+TEST_F(ResponsesWriterTest, FunctionsOfANamespaceAreCalledAsTheClientKnowsThem) {
+  const auto namespaced = [&] {
+    return ResponsesWriter(model, store,
+                           {.echoed = "{\"tools\":[]}",
+                            .conversation = "[{}]",
+                            .owner = 3,
+                            .namespaced = {{"f", {.space = "mcp__x", .name = "short"}}}},
+                           chat);
+  };
+  const char* answer =
+      "<tool_call>{\"name\": \"f\", \"arguments\": {}}</tool_call>"
+      "<tool_call>{\"name\": \"g\", \"arguments\": {}}</tool_call>";
+  ResponsesWriter writer = namespaced();
+  const json::value whole = json::parse(writer.whole({answer_event(answer, FinishReason::kStop)}, {}));
+  const json::object& call = whole.at("output").at(0).as_object();
+  EXPECT_EQ(call.at("namespace"), "mcp__x");
+  EXPECT_EQ(call.at("name"), "short");
+  EXPECT_EQ(whole.at("output").at(1).at("name"), "g");
+  EXPECT_FALSE(whole.at("output").at(1).as_object().contains("namespace"));
+  // The conversation goes on with the name that the model knows.
+  const auto kept = store->get(3, std::string(whole.at("id").as_string()));
+  ASSERT_TRUE(kept);
+  EXPECT_EQ(json::parse(kept->conversation).at(1).at("tool_calls").at(0).at("function").at("name"), "f");
+
+  ResponsesWriter stream = namespaced();
+  std::string said = stream.begin(1);
+  said += stream.news(0, answer_event(answer));
+  said += stream.news(0, answer_event("", FinishReason::kStop));
+  said += stream.end({});
+  size_t items = 0;
+  for (const json::object& one : events(said)) {
+    if (!one.contains("item") || one.at("output_index").to_number<int>() != 0) continue;
+    items++;
+    EXPECT_EQ(one.at("item").at("namespace"), "mcp__x") << one.at("type");
+    EXPECT_EQ(one.at("item").at("name"), "short") << one.at("type");
+  }
+  EXPECT_EQ(items, 2u) << "added and done";
 }
 
 TEST_F(ResponsesWriterTest, AFailureEndsTheStream) {

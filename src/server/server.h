@@ -28,6 +28,7 @@ struct ServerOptions {
   Milliseconds header_timeout{15'000};                // from a request's first byte to the last of its headers
   Milliseconds body_timeout{60'000};                  // for the whole body
   Milliseconds write_timeout{30'000};                 // for the client to take what it is sent
+  Milliseconds heartbeat_interval{10'000};            // of a stream that has nothing to say
   Milliseconds vanished_timeout{60'000};              // for the client's machine to answer ours; whole seconds
   Milliseconds drain_timeout{30'000};                 // for answers to finish once the server is told to end
 };

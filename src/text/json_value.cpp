@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/json/basic_parser_impl.hpp>
+#include <charconv>
 #include <cmath>
 #include <vector>
 
@@ -99,6 +100,19 @@ Error json_error(const std::string& what, size_t offset) {
   return {ErrorCode::kInvalidData, "JSON, byte " + std::to_string(offset) + ": " + what, ""};
 }
 
+// The code unit of the escape \uXXXX at this place; 0 if there is none.
+uint32_t escaped_unit(std::string_view text, size_t at) {
+  constexpr size_t kDigits = 4;
+  if (at + 2 + kDigits > text.size() || text[at] != '\\' || text[at + 1] != 'u') return 0;
+  uint32_t unit = 0;
+  const char* end = text.data() + at + 2 + kDigits;
+  const auto read = std::from_chars(text.data() + at + 2, end, unit, 16);
+  return read.ec == std::errc() && read.ptr == end ? unit : 0;
+}
+
+bool is_high(uint32_t unit) { return unit >= 0xD800 && unit < 0xDC00; }
+bool is_low(uint32_t unit) { return unit >= 0xDC00 && unit < 0xE000; }
+
 }  // namespace
 
 Result<Value> parse_json(std::string_view text) {
@@ -115,6 +129,24 @@ Result<Value> parse_json(std::string_view text) {
   } catch (const jinja::TemplateError& e) {
     return json_error(e.message, 0);
   }
+}
+
+std::optional<std::string> without_lone_surrogates(std::string_view text) {
+  constexpr size_t kEscapeBytes = 6;  // \uXXXX
+  std::optional<std::string> out;
+  for (size_t at = text.find('\\'); at < text.size(); at = text.find('\\', at)) {
+    const uint32_t unit = escaped_unit(text, at);
+    if (is_high(unit) && is_low(escaped_unit(text, at + kEscapeBytes))) {
+      at += 2 * kEscapeBytes;
+    } else if (is_high(unit) || is_low(unit)) {
+      if (!out) out.emplace(text);
+      out->replace(at, kEscapeBytes, "\\ufffd");
+      at += kEscapeBytes;
+    } else {
+      at += 2;  // a backslash and what it escapes, which may be another one
+    }
+  }
+  return out;
 }
 
 const Value* find_member(const Value& value, std::string_view key) {

@@ -15,6 +15,10 @@ namespace ingle {
 // Errors: kInvalidData with the byte offset.
 Result<jinja::Value> parse_json(std::string_view text);
 
+// The JSON text with \ufffd in place of each escape of half a surrogate pair, which is no character and so an error to
+// parse_json(); nothing if there is none. Other text, JSON or not, stays as it is.
+std::optional<std::string> without_lone_surrogates(std::string_view text);
+
 // The member of an object; null if `value` is no object, or the member is not there or null.
 const jinja::Value* find_member(const jinja::Value& value, std::string_view key);
 // The object with one member more, or another value of it.

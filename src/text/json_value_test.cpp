@@ -61,6 +61,25 @@ TEST(JsonValue, RefusesWhatIsNotJson) {
   }
 }
 
+TEST(JsonValue, HalvesOfSurrogatePairsAreMended) {
+  // The text that is parsed, or "same".
+  const auto mended = [](const std::string& text) { return without_lone_surrogates(text).value_or("same"); };
+  for (const char* whole :
+       {"", "{}", "\\", "\\u", "\\ud83", "\\ud83x", R"("\ud83d\ude00")", R"("\uD83D\uDE00")", R"("\\ud83d")",
+        R"("\\\\ud83d")", R"("\u00e9\uffff\ue000\ud7ff")", R"("\n\"")", "\"ud83d\""}) {
+    EXPECT_EQ(mended(whole), "same") << whole;
+  }
+  EXPECT_EQ(mended(R"("\ud83d")"), R"("\ufffd")");
+  EXPECT_EQ(mended(R"("\uDE00")"), R"("\ufffd")");
+  EXPECT_EQ(mended(R"("a\ud83d b\ude00")"), R"("a\ufffd b\ufffd")");
+  EXPECT_EQ(mended(R"("\ud83d\n\ude00")"), R"("\ufffd\n\ufffd")");
+  EXPECT_EQ(mended(R"("\ude00\ud83d")"), R"("\ufffd\ufffd")");
+  EXPECT_EQ(mended(R"("\ud83d\ud83d\ude00")"), R"("\ufffd\ud83d\ude00")");
+  EXPECT_EQ(mended(R"("\ud83d\ude00\ude00")"), R"("\ud83d\ude00\ufffd")");
+  EXPECT_EQ(mended(R"("\\\ud83d")"), R"("\\\ufffd")");
+  EXPECT_EQ(mended(R"("\ud83d)"), R"("\ufffd)");
+}
+
 TEST(JsonValue, BoundsNesting) {
   EXPECT_TRUE(parse_json(std::string(150, '[') + std::string(150, ']')).ok());
   EXPECT_FALSE(parse_json(std::string(100000, '[') + std::string(100000, ']')).ok());

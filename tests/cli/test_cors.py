@@ -8,7 +8,7 @@ CHAT, PAGE = "/v1/chat/completions", "https://app.example:8443"
 
 
 class CorsTest(ServerTest):
-    ARGS = ("--cors-origin", PAGE, "--cors-origin", "http://localhost:3000")
+    ARGS = ("--cors-origin", PAGE, "--cors-origin", "http://localhost:3000", "--cors-origin", "app://obsidian.md")
 
     def preflight(self, origin, path=CHAT, **headers):
         headers = {"Origin": origin, "Access-Control-Request-Method": "POST",
@@ -17,7 +17,7 @@ class CorsTest(ServerTest):
         return status, answer
 
     def test_browsers_are_told_what_named_pages_may_send(self):
-        for origin in (PAGE, "http://localhost:3000"):
+        for origin in (PAGE, "http://localhost:3000", "app://obsidian.md"):
             status, headers = self.preflight(origin)
             self.assertEqual(status, 200)
             self.assertEqual(headers["Access-Control-Allow-Origin"], origin)
@@ -31,7 +31,7 @@ class CorsTest(ServerTest):
 
     def test_other_pages_get_nothing(self):
         for origin in ("https://evil.example", "https://app.example", PAGE + "0", "http://app.example:8443", "null", "*",
-                       "https://app.example:8443.evil.example"):
+                       "https://app.example:8443.evil.example", "https://obsidian.md", "app://obsidian.mdx"):
             status, headers = self.preflight(origin)
             self.assertEqual(status, 403, origin)
             self.assertIsNone(headers["Access-Control-Allow-Origin"])
@@ -84,7 +84,7 @@ class OptionsTest(CliTest):
         self.assertEqual(server.stop(), 0)
 
     def test_origins_that_are_none(self):
-        for origin in ("app.example", "https://app.example/", "https://*.example", "ftp://x", "https://", "null", "https://a,https://b"):
+        for origin in ("app.example", "https://app.example/", "https://*.example", "1ftp://x", "https://", "null", "https://a,https://b"):
             self.fails("serve", TINY, "--port", "0", "--cors-origin", origin, says="--cors-origin")
         self.fails("serve", TINY, "--port", "0", "--cors-origin", "*", says="every web page")
 

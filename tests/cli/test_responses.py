@@ -106,6 +106,38 @@ class ResponsesTest(ServerTest):
         messages += [{"role": "assistant", "content": text(second)}, {"role": "user", "content": "so"}]
         self.assertEqual(text(third), self.chat(messages)["choices"][0]["message"]["content"])
 
+    def test_items_are_referred_to(self):
+        first = self.ok(RESPONSES, ask())
+        [item] = first["output"]
+        reference = {"type": "item_reference", "id": item["id"]}
+        user = {"role": "user", "content": "the rain"}
+        self.same_as_chat({"input": [user, reference, user]}, [user, {"role": "assistant", "content": text(first)}, user])
+        error = self.refused(404, RESPONSES, ask([user, {**reference, "id": "msg_x"}]), "msg_x")
+        self.assertEqual((error["type"], error["param"]), ("invalid_request_error", "input[1]"))
+        self.refused(400, RESPONSES, ask([reference, reference]), "input[1].id")
+        [item] = self.ok(RESPONSES, ask(store=False))["output"]
+        self.refused(404, RESPONSES, ask([{**reference, "id": item["id"]}]), item["id"])
+
+    def test_the_tokens_of_a_conversation(self):
+        messages = [{"role": "user", "content": "the rain"}]
+        counted = self.ok("/tokenize", {"messages": messages, "return_token_strs": True})
+        self.assertEqual(counted["count"], self.chat(messages)["usage"]["prompt_tokens"])
+        self.assertEqual(len(counted["token_strs"]), counted["count"])
+        self.assertEqual("".join(counted["token_strs"]), self.ok("/detokenize", {"tokens": counted["tokens"]})["prompt"])
+        begun = self.ok("/tokenize", {"messages": messages, "add_generation_prompt": False})
+        self.assertLess(begun["count"], counted["count"])
+        self.assertNotIn("token_strs", begun)
+        self.assertEqual(counted["tokens"][:begun["count"]], begun["tokens"])
+        answered = messages + [{"role": "assistant", "content": "it"}]
+        continued = self.ok("/tokenize", {"messages": answered, "add_generation_prompt": False, "continue_final_message": True})
+        self.assertLess(continued["count"], self.ok("/tokenize", {"messages": answered, "add_generation_prompt": False})["count"])
+        tools = [{"type": "function", "function": {"name": "f"}}]
+        self.assertGreater(self.ok("/tokenize", {"messages": messages, "tools": tools})["count"], counted["count"])
+        self.assertEqual(len(self.ok("/tokenize", {"prompt": "the", "return_token_strs": True})["token_strs"]),
+                         self.ok("/tokenize", {"prompt": "the"})["count"])
+        for body in ({"messages": []}, {"messages": "x"}, {"messages": messages, "return_token_strs": 1}, {"messages": answered, "continue_final_message": True, "add_generation_prompt": True}):
+            self.refused(400, "/tokenize", body)
+
     def test_what_is_kept(self):
         kept, not_kept = self.ok(RESPONSES, ask()), self.ok(RESPONSES, ask(store=False))
         self.assertEqual((kept["store"], not_kept["store"]), (True, False))
@@ -141,12 +173,12 @@ class ResponsesTest(ServerTest):
         for body, says in [({}, "input"), ({"input": []}, "input"), ({"input": 3}, "input"), ({"input": [3]}, "input[0]"),
                            ({"input": [{"role": "king", "content": "x"}]}, "input[0].role"), ({"input": [{"role": "user"}]}, "input[0].content"),
                            ({"input": [{"role": "user", "content": [{"type": "input_image", "image_url": "x"}]}]}, "input[0].content[0]"),
-                           ({"input": [{"type": "item_reference", "id": "x"}]}, "input[0]"), ({"input": [{"type": 3}]}, "input[0]"),
+                           ({"input": [{"type": "item_reference"}]}, "input[0].id"), ({"input": [{"type": 3}]}, "input[0]"),
                            ({"input": [{"type": "function_call", "call_id": "c", "name": 3}]}, "input[0].name"),
                            ({"input": [{"type": "function_call_output", "output": "x"}]}, "input[0].call_id"),
                            (ask(background=True), "background"), (ask(conversation="x"), "conversation"), (ask(prompt={"id": "x"}), "prompt"),
                            (ask(top_logprobs=21), "top_logprobs"), (ask(max_output_tokens=0), "max_output_tokens"),
-                           (ask(tools=[{"type": "custom", "name": "f"}]), "tools[0]"), (ask(tools=3), "tools"), (ask(truncation="x"), "truncation"),
+                           (ask(tools=[{"name": "f"}]), "tools[0]"), (ask(tools=3), "tools"), (ask(truncation="x"), "truncation"),
                            (ask(text=3), "text"), (ask(instructions=3), "instructions"), (ask(store="x"), "store"),
                            (ask(previous_response_id=3), "previous_response_id"), (ask(temperature="hot"), "temperature")]:
             self.refused(400, RESPONSES, body, says)
@@ -155,7 +187,49 @@ class ResponsesTest(ServerTest):
         self.assertEqual(error["code"], "context_length_exceeded")
         self.ok(RESPONSES, ask("x " * 2000, truncation="auto"))
         self.ok(RESPONSES, ask([user], include=["reasoning.encrypted_content"], reasoning={"effort": "low", "summary": "auto"},
-                               tools=[{"type": "web_search"}], text={"verbosity": "low"}, prompt_cache_key="x", service_tier="auto"))
+                               tools=[{"type": "web_search"}, {"type": "custom", "name": "f"}, {"type": "what comes next"}], text={"verbosity": "low"}, prompt_cache_key="x", service_tier="auto"))
+
+
+class ToolsTest(ServerTest):
+    ARGS = ("--context", 2048)  # the tools in words are long for a vocabulary of bytes
+    FUNCTION = {"type": "function", "name": "look", "parameters": {"type": "object", "properties": {}, "additionalProperties": False}}
+    OTHER = {**FUNCTION, "name": "go"}
+
+    def test_calls_of_a_namespace(self):
+        tools = [{"type": "namespace", "name": "mcp__x", "tools": [self.FUNCTION]}, {"type": "tool_search"}]
+        fields = {"tools": tools, "tool_choice": "required", "parallel_tool_calls": False, "max_output_tokens": 200, "ignore_eos": False}
+        whole = self.ok(RESPONSES, ask(**fields))
+        [call] = whole["output"]
+        self.assertEqual((call["type"], call["namespace"], call["name"]), ("function_call", "mcp__x", "look"))
+        self.assertEqual(whole["tools"], tools)
+        said = typed(self.ok(RESPONSES, ask(stream=True, **fields)))
+        items = [e["item"] for e in said if "item" in e]
+        self.assertEqual([(item["namespace"], item["name"]) for item in items], [("mcp__x", "look")] * 2)
+        user, result = {"role": "user", "content": "the rain"}, {"type": "function_call_output", "call_id": call["call_id"], "output": "b"}
+        following = {"tools": tools, "max_output_tokens": 4}
+        items = self.ok(RESPONSES, ask([user, call, result], **following))
+        for other in (ask([result], previous_response_id=whole["id"], **following), ask([user, {"type": "item_reference", "id": call["id"]}, result], **following)):
+            other = self.ok(RESPONSES, other)
+            self.assertEqual((text(other), other["usage"]["input_tokens"]), (text(items), items["usage"]["input_tokens"]))
+
+    def test_allowed_tools(self):
+        def allowed(mode, *names):
+            return {"type": "allowed_tools", "mode": mode, "tools": [{"type": "function", "name": name} for name in names]}
+
+        fields = {"tools": [self.FUNCTION, self.OTHER], "parallel_tool_calls": False, "max_output_tokens": 200, "ignore_eos": False}
+        tokens = set()
+        for name in ("look", "go"):
+            for seed in range(3):
+                answer = self.ok(RESPONSES, ask(**fields, tool_choice=allowed("required", name)) | {"seed": seed, "temperature": 2})
+                self.assertEqual([item["name"] for item in answer["output"]], [name])
+                tokens.add(answer["usage"]["input_tokens"])
+        tokens.add(self.ok(RESPONSES, ask(tools=fields["tools"], tool_choice=allowed("auto", "go"), max_output_tokens=4))["usage"]["input_tokens"])
+        self.assertEqual(len(tokens), 1)  # the prompt has all of them, whichever are allowed
+        self.refused(400, RESPONSES, ask(**fields, tool_choice=allowed("auto", "look", "fly")), "fly")
+        chat = {"messages": [{"role": "user", "content": "x"}], "tools": [{"type": "function", "function": {"name": "go"}}], "max_tokens": 200, "seed": 1}
+        choice = {"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": [{"type": "function", "function": {"name": "go"}}]}}
+        call = self.ok(CHAT, {**chat, "parallel_tool_calls": False, "tool_choice": choice})["choices"][0]["message"]["tool_calls"][0]
+        self.assertEqual(call["function"]["name"], "go")
 
 
 if __name__ == "__main__":

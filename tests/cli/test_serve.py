@@ -1,5 +1,6 @@
 """serve: OpenAI's API on a tiny model, as clients see it."""
 import concurrent.futures
+import gzip
 import json
 import os
 import resource
@@ -179,6 +180,7 @@ class ApiTest(ServerTest):
             self.refused(400, COMPLETIONS, body, says)
         self.assertEqual(self.refused(400, CHAT, chat(temperature="x"))["param"], "temperature")
         self.refused(415, CHAT, json.dumps(chat()), **{"Content-Type": "text/plain"})
+        self.refused(415, CHAT, gzip.compress(json.dumps(chat()).encode()), "Content-Encoding", **{"Content-Encoding": "gzip"})
 
     def test_unknown_fields_are_ignored_and_null_is_absent(self):
         plain = content(self.ok(CHAT, chat()))
@@ -220,8 +222,15 @@ class ApiTest(ServerTest):
         for headers, status in [({"Host": "evil.example"}, 403), ({"Host": at, "Origin": "http://evil.example"}, 403),
                                 ({"Host": at, "Origin": "null"}, 403), ({"Host": at, "Origin": f"http://{at}"}, 200),
                                 ({"Host": "localhost:1"}, 200), ({"Host": "[::1]:80"}, 200), ({"Host": "localhost.evil.example"}, 403),
-                                ({"Host": "127.0.0.1.evil.example"}, 403)]:
+                                ({"Host": "127.0.0.1.evil.example"}, 403), ({"Host": "host.docker.internal:11434"}, 200),
+                                ({"Host": socket.gethostname()}, 200)]:
             self.assertEqual(self.server.request("GET", "/v1/models", headers=headers)[0], status, headers)
+
+    def test_the_target_may_be_a_whole_url_whose_host_counts(self):
+        for target, host, status in [("http://localhost:1/v1/models", "localhost:1", 200), ("http://localhost:1", "localhost:1", 200),
+                                     ("http://localhost:1/v1/models?a=b", "evil.example", 200), ("http://localhost:1/nothing", "localhost:1", 404),
+                                     ("http://evil.example/v1/models", "localhost:1", 403), ("ftp://localhost:1/v1/models", "localhost:1", 404)]:
+            self.assertEqual(self.server.request("GET", target, headers={"Host": host})[0], status, target)
 
 
 class ConnectionTest(ServerTest):
@@ -343,7 +352,8 @@ class KeyTest(ServerTest):
 
     def test_keys(self):
         for headers, status in [({}, 401), ({"Authorization": "Bearer secret-1"}, 200), ({"Authorization": "bearer secret-2"}, 200),
-                                ({"x-api-key": "secret-2"}, 200), ({"Authorization": "Bearer secret-"}, 401),
+                                ({"x-api-key": "secret-2"}, 200), ({"api-key": "secret-2"}, 200), ({"api-key": "secret-3"}, 401),
+                                ({"Authorization": "Bearer secret-"}, 401),
                                 ({"Authorization": "Bearer secret-11"}, 401), ({"Authorization": "Bearer "}, 401),
                                 ({"Authorization": "Basic secret-1"}, 401)]:
             self.assertEqual(self.server.request("GET", "/v1/models", headers=headers)[0], status, headers)

@@ -127,6 +127,13 @@ class AnswerTest(OllamaTest):
         thought = {"role": "assistant", "content": "y", "thinking": "hm", "tool_calls": []}
         self.ok(CHAT, {**chat(), "messages": [{"role": "user", "content": "x"}, thought, {"role": "user", "content": "z"}]})
 
+    def test_a_last_message_of_the_assistant_is_continued(self):
+        messages = [{"role": "user", "content": "x"}, {"role": "assistant", "content": "the rain"}]
+        mine = self.ok(CHAT, {**chat(), "messages": messages})
+        openai = self.ok("/v1/chat/completions", {"messages": messages, "max_tokens": 12, "seed": 1, "add_generation_prompt": False, "continue_final_message": True})
+        self.assertEqual(mine["message"]["content"], openai["choices"][0]["message"]["content"])
+        self.assertEqual(mine["prompt_eval_count"], openai["usage"]["prompt_tokens"])
+
     def test_bad_requests(self):
         for body, says in ((chat(options={"temperature": "hot"}), "temperature"), (chat(options={"num_predict": -3}), "num_predict"),
                            (chat() | {"options": 7}, "options"), (chat(options={"mirostat": 2}), "mirostat"), (chat(options={"tfs_z": 0.5}), "tfs_z"),
@@ -136,7 +143,7 @@ class AnswerTest(OllamaTest):
                            (chat() | {"messages": "x"}, "messages"), (chat() | {"messages": [1]}, "messages[0]"),
                            (chat() | {"messages": [{"role": "user", "content": "x", "images": ["aGk="]}]}, "messages[0].images"),
                            (chat() | {"messages": [{"role": "king", "content": "x"}]}, "role"), (chat(model=7), "model"),
-                           ("{", "not valid"), ("[]", "object"), (chat("x " * 2000), "512")):
+                           ("{", "not valid"), ("[]", "object"), (chat("x " * 2000), "This model's maximum context length is 512 tokens. However, the prompt has")):
             self.refused(400, CHAT, body, says)
         for body, says in ((generate(images=["aGk="]), "images"), (generate(template="{{ .Prompt }}"), "template"), (generate(7), "prompt"),
                            (generate(raw=True, system="x"), "system"), (generate(raw="yes"), "raw")):
@@ -144,11 +151,11 @@ class AnswerTest(OllamaTest):
         self.refused(413, CHAT, chat("x" * (17 << 20)))
         self.refused(405, CHAT, None, "POST", method="GET")
         self.refused(404, "/api/nothing", {})
-        self.refused(415, CHAT, json.dumps(chat()), **{"Content-Type": "text/plain"})
+        self.refused(415, CHAT, json.dumps(chat()), **{"Content-Type": "text/html"})
 
-    def test_what_curl_sends(self):
-        answer = self.ok(GENERATE, json.dumps(generate()), **{"Content-Type": "application/x-www-form-urlencoded"})
-        self.assertTrue(answer["done"])
+    def test_what_curl_and_fetch_send(self):
+        for label in ("application/x-www-form-urlencoded", "text/plain;charset=UTF-8"):
+            self.assertTrue(self.ok(GENERATE, json.dumps(generate()), **{"Content-Type": label})["done"])
 
 
 class EmbedTest(OllamaTest):
@@ -165,13 +172,14 @@ class EmbedTest(OllamaTest):
         length = sum(x * x for x in one) ** 0.5
         for a, b in zip(one, openai[0], strict=True):
             self.assertAlmostEqual(a / length, b, places=5)
-        self.assertEqual(self.ok("/api/embed", {"model": "tiny-llama"})["embeddings"], [])
+        for nothing in ({}, {"input": ""}, {"input": []}, {"input": None}):
+            self.assertEqual(self.ok("/api/embed", {"model": "tiny-llama", **nothing})["embeddings"], [])
         self.assertEqual(self.ok("/api/embeddings", {"model": "tiny-llama"})["embedding"], [])
 
     def test_what_is_wrong(self):
         long = "x " * 2000
         self.assertEqual(len(self.ok("/api/embed", {"model": "tiny-llama", "input": long})["embeddings"]), 1)
-        for body, says in (({"input": long, "truncate": False}, "512"), ({"input": 3}, "input"), ({"input": ["x", 3]}, "input"), ({"input": {}}, "input"),
+        for body, says in (({"input": long, "truncate": False}, "maximum context length is 512 tokens. However, input 0 has"), ({"input": 3}, "input"), ({"input": ["x", 3]}, "input"), ({"input": {}}, "input"),
                            ({"input": ["x"] * 2049}, "2048"), ({"input": "x", "dimensions": 1}, "dimensions"), ({"input": "x", "truncate": 1}, "truncate")):
             self.refused(400, "/api/embed", body, says)
         self.refused(400, "/api/embeddings", {"prompt": 3}, "prompt")
