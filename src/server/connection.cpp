@@ -189,9 +189,8 @@ asio::awaitable<void> Connection::end_tls() {
 asio::awaitable<bool> Connection::wait_for_watch() {
   const auto deadline = std::chrono::steady_clock::now() + server_.options.idle_timeout;
   while (watching_ && std::chrono::steady_clock::now() < deadline && stream_.socket().is_open()) {
-    news_timer_.expires_at(watching_ ? deadline : std::min(deadline, Clock::now() + kLookAfter));
+    news_timer_.expires_at(deadline);
     co_await news_timer_.async_wait(kAwait);
-    if (!watching_ && has_hung_up()) client_gone_ = true;
   }
   co_return !watching_;
 }
@@ -420,8 +419,9 @@ asio::awaitable<bool> Connection::write(const std::string& bytes) {
 asio::awaitable<void> Connection::wait_for_news(Clock::time_point deadline) {
   watch();
   while (!has_news_ && !client_gone_ && Clock::now() < deadline) {
-    news_timer_.expires_at(deadline);
+    news_timer_.expires_at(watching_ ? deadline : std::min(deadline, Clock::now() + kLookAfter));
     co_await news_timer_.async_wait(kAwait);
+    if (!watching_ && has_hung_up()) client_gone_ = true;
   }
   has_news_ = false;
 }
