@@ -52,6 +52,7 @@ PROMPT_TOKENS, ANSWER_TOKENS = 90, 48
 RUNNING_TOKENS, NEWCOMER_TOKENS = 1000, 4096
 AGENT_PREFIX_TOKENS, AGENT_TURN_TOKENS, AGENT_ANSWER_TOKENS, AGENT_TURNS, AGENT_TRIES = 8192, 200, 32, 10, 3
 OVERHEAD_STREAMS, OVERHEAD_TOKENS = 8, 192
+SHORT_ANSWER_TOKENS = 4  # where the first one counts: it may be one without text
 COMPUTING_THREADS = ("ingle-engine", "ingle-compute", "ingle-pages")
 START_SECONDS, ANSWER_SECONDS = 300, 1800
 WORDS = ("river stone light garden winter paper music window ocean forest table morning silver bridge market summer yellow "
@@ -254,7 +255,7 @@ class Running:
 
 async def newcomer_workload(client, prompts, newcomer_tokens, seed):
     async with Running(client, prompts, 2, seed) as running:
-        newcomer = await client.chat(prompts.user(newcomer_tokens, f"{seed}/new"), 1)
+        newcomer = await client.chat(prompts.user(newcomer_tokens, f"{seed}/new"), SHORT_ANSWER_TOKENS)
         await running.all_after(newcomer.times[0])
     gaps = running.gaps(newcomer.started, newcomer.times[0])
     if not gaps:
@@ -276,9 +277,9 @@ async def agent_workload(client, prompts, prefix_tokens, seed):
         messages.append({"role": "assistant", "content": answers[-1].text})
     tenth, twice, alone = [], [], []
     for again in range(AGENT_TRIES):
-        tenth.append(await client.chat(turn(AGENT_TURN_TOKENS, f"tenth/{again}"), 1))
-        twice.append(await client.chat(turn(2 * AGENT_TURN_TOKENS, f"twice/{again}"), 1))
-        alone.append(await client.chat(prompts.user(AGENT_TURN_TOKENS, f"{seed}/alone/{again}"), 1))
+        tenth.append(await client.chat(turn(AGENT_TURN_TOKENS, f"tenth/{again}"), SHORT_ANSWER_TOKENS))
+        twice.append(await client.chat(turn(2 * AGENT_TURN_TOKENS, f"twice/{again}"), SHORT_ANSWER_TOKENS))
+        alone.append(await client.chat(prompts.user(AGENT_TURN_TOKENS, f"{seed}/alone/{again}"), SHORT_ANSWER_TOKENS))
     ttft = lambda answers: statistics.median(answer.ttft for answer in answers)
     tokens = lambda answers: statistics.median(answer.prompt_tokens for answer in answers)
     new_tokens = tokens(tenth) - answers[-1].prompt_tokens - answers[-1].tokens
