@@ -28,7 +28,7 @@ double StepPacer::answers_ms(uint32_t decoding) const {
 }
 
 double StepPacer::target_ms(uint32_t decoding) const {
-  return std::max(budget_ms_, answers_ms(decoding) + kLeastShare * budget_ms_);
+  return std::max(kAim * budget_ms_, answers_ms(decoding) + kLeastShare * budget_ms_);
 }
 
 void StepPacer::set_answers(uint32_t decoding, double ms) {
