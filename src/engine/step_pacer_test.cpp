@@ -92,7 +92,7 @@ TEST(StepPacer, TheEndOfAPromptIsNoReasonToTakeLess) {
   StepPacer pacer(kBudgetMs);
   for (int i = 0; i < 40; i++) pacer.observe(1, 63, 50);
   const uint32_t slice = pacer.slice(1);
-  EXPECT_EQ(slice, 111u);  // (1 + 63) * 90 / 50, in fours less the answer
+  EXPECT_EQ(slice, 111u);   // (1 + 63) * 90 / 50, in fours less the answer
   pacer.observe(1, 3, 45);  // reading the weights
   EXPECT_EQ(pacer.slice(1), slice);
 }

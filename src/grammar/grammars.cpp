@@ -229,7 +229,8 @@ Grammars::Compiled Grammars::compile(const std::string& grammar) {
       try {
         std::thread([shared = shared_, grammar, job] { shared->compile(grammar, *job); }).detach();
       } catch (const std::system_error&) {
-        return Error{ErrorCode::kResourceExhausted, "the system has no thread to compile the grammar", "try again later"};
+        return Error{ErrorCode::kResourceExhausted, "the system has no thread to compile the grammar",
+                     "try again later"};
       }
       shared_->jobs.emplace(grammar, job);
       shared_->compiling++;
