@@ -226,10 +226,12 @@ TEST_P(MatmulTest, EveryTableGivesTheScalarBitsOfAwkwardNumbers) {
 
 // As many as tile registers take, in tiles that are full and not, in one pass over the weights and more.
 TEST_P(MatmulTest, EveryTableGivesTheScalarBitsOfManyColumns) {
-  for (uint32_t cols : widths(GetParam())) {
-    compare_tables(cols, 37, Content::kOrdinary, random_columns(cols, 150, rng_), {31, 32, 33, 47, 128, 150});
+  const std::vector<uint32_t> all = widths(GetParam());
+  for (uint32_t cols : {all[1], all.back()}) {
+    compare_tables(cols, 17, Content::kOrdinary, random_columns(cols, 47, rng_), {32, 47});
     compare_tables(cols, 16, Content::kAnyBits, awkward_columns(cols, 41, rng_), {41});
   }
+  compare_tables(all[0], 17, Content::kOrdinary, random_columns(all[0], 150, rng_), {31, 128, 150});
 }
 
 // Against sums in double of what the bytes mean. The bound: each of the rounded operations of the definition and of
