@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "server/generation_fields.h"
+#include "server/json_text.h"
 #include "server/value_building.h"
 
 namespace ingle {
@@ -111,11 +112,14 @@ class InputReader {
     const Value* type = given.dict_object().find("type");
     const std::string name = type == nullptr ? "message" : text_of(given, "type");
     if (name == "message") return message(where, given);
-    if (name == "function_call") return call(where, given);
-    if (name == "function_call_output") return result(where, given);
+    if (name == "function_call") return call(where, given, "arguments");
+    if (name == "custom_tool_call") return call(where, given, "input");
+    if (name == "function_call_output" || name == "custom_tool_call_output") return result(where, given);
     if (name == "reasoning") return;  // what the model thought before an answer that is there is not its to see again
     if (name == "item_reference") return reference(where, given);
-    fields_.refuse(where, "may only be a message, function_call, function_call_output, item_reference or reasoning");
+    fields_.refuse(where,
+                   "may only be a message, function_call, function_call_output, custom_tool_call, "
+                   "custom_tool_call_output, item_reference or reasoning");
   }
 
   void reference(const std::string& where, const Value& given) {
@@ -142,14 +146,18 @@ class InputReader {
     }
   }
 
-  void call(const std::string& where, const Value& given) {
-    for (const char* key : {"call_id", "name", "arguments"}) {
+  // `input`: the field with what the tool gets. That of a custom tool is free text, which becomes its one argument:
+  // models that call functions write an object.
+  void call(const std::string& where, const Value& given, const char* input) {
+    for (const char* key : {"call_id", "name", input}) {
       const Value* value = given.dict_object().find(key);
       if (value == nullptr || !value->is_string()) return fields_.refuse(where + "." + key, "must be a string");
     }
     Entries function, call;
     set(function, "name", text_value(flat_name(text_of(given, "namespace"), text_of(given, "name"))));
-    set(function, "arguments", *given.dict_object().find("arguments"));
+    const std::string text = text_of(given, input);
+    const bool is_free = input != std::string_view("arguments");
+    set(function, "arguments", text_value(is_free ? fmt::format(R"({{"{}": {}}})", input, json_string(text)) : text));
     set(call, "id", *given.dict_object().find("call_id"));
     set(call, "type", text_value("function"));
     set(call, "function", Value::dict(std::move(function)));

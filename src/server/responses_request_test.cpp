@@ -86,6 +86,16 @@ TEST(ResponsesRequest, FunctionsOfNamespacesHaveOneName) {
             R"({"id": "e", "type": "function", "function": {"name": "f", "arguments": "{}"}}]}])");
 }
 
+// As clients have them whose conversation began with a model that calls such tools.
+TEST(ResponsesRequest, CallsOfCustomToolsAreCallsWithOneArgument) {
+  EXPECT_EQ(messages(R"({"type":"custom_tool_call","call_id":"c","name":"patch","input":"a \"b\"\n"},)"
+                     R"({"type":"custom_tool_call_output","call_id":"c","output":"done"})"),
+            R"([{"role": "assistant", "content": "", "tool_calls": [{"id": "c", "type": "function", "function": )"
+            R"({"name": "patch", "arguments": "{\"input\": \"a \\\"b\\\"\\n\"}"}}]}, )"
+            R"({"role": "tool", "tool_call_id": "c", "content": "done"}])");
+  EXPECT_EQ(messages(R"({"type":"custom_tool_call","call_id":"c","name":"patch"})"), "error: 400 input[0].input");
+}
+
 TEST(ResponsesRequest, ChoicesOfTools) {
   EXPECT_EQ(with_fields(R"("tool_choice":"required")", "tool_choice"), R"("required")");
   EXPECT_EQ(with_fields(R"("tool_choice":{"type":"function","name":"f"})", "tool_choice"),
