@@ -28,6 +28,7 @@ struct BatchSequence {
 };
 
 struct Batch {
+  std::vector<PageCopy> copies;          // made before anything is written
   std::vector<int32_t> tokens;           // [tokens]
   std::vector<BatchSequence> sequences;  // in the order of their tokens, no gaps
   std::vector<uint32_t> output_rows;     // tokens (indices into `tokens`, rising) whose logits are wanted

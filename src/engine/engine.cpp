@@ -113,6 +113,7 @@ Result<std::unique_ptr<Engine::Impl>> Engine::Impl::load(const std::filesystem::
                                                         .prefill_chunk = chunk,
                                                         .max_sequences = options.max_sequences,
                                                         .prefix_cache = options.prefix_cache && !encoder,
+                                                        .prompt_cost = prompt_cost(graph),
                                                         .whole_prompts = encoder},
                                           .max_step_ms = static_cast<double>(options.max_step_ms),
                                           .speculate = options.speculate};

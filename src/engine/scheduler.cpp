@@ -83,14 +83,18 @@ void Scheduler::remove(Sequence* sequence) {
 // Gives the pages back, by way of the prefix cache where the request allows it.
 void Scheduler::release(Sequence* sequence) {
   drop_guesses(sequence);
-  if (sequence->computed > 0) remember(sequence, sequence->computed);
+  if (sequence->computed > 0 && caches(*sequence)) {
+    kv_.remember_all(std::span(sequence->tokens).first(sequence->computed), sequence->tables, sequence->cache_owner);
+  }
   kv_.release(sequence->tables);
   sequence->computed = 0;
 }
 
+bool Scheduler::caches(const Sequence& sequence) const { return options_.prefix_cache && sequence.use_prefix_cache; }
+
 // Of a sequence that holds pages: makes its first tokens known to others.
 void Scheduler::remember(Sequence* sequence, uint32_t tokens) {
-  if (!options_.prefix_cache || !sequence->use_prefix_cache) return;
+  if (!caches(*sequence)) return;
   kv_.remember(std::span(sequence->tokens).first(tokens), sequence->tables, sequence->cache_owner);
 }
 
@@ -118,8 +122,7 @@ void Scheduler::admit() {
 
 // What may be found in the cache: at least the last token is computed, since its logits are needed.
 std::span<const TokenId> Scheduler::cacheable(const Sequence& sequence) const {
-  const bool use_cache = options_.prefix_cache && sequence.use_prefix_cache;
-  return std::span(sequence.tokens).first(use_cache ? sequence.length() - 1 : 0);
+  return std::span(sequence.tokens).first(caches(sequence) ? sequence.length() - 1 : 0);
 }
 
 // Gives the sequence its pages; there is room for them.
@@ -132,7 +135,7 @@ void Scheduler::begin(Sequence* sequence, const PrefixCache::Peek& known) {
 // Before its prompt's first slice: while it had a place without one, others may have computed what it begins with.
 void Scheduler::look_again(Sequence* sequence) {
   const PrefixCache::Peek known = kv_.peek(cacheable(*sequence), sequence->cache_owner);
-  if (known.pages * kPageTokens <= sequence->computed) return;
+  if (known.pages <= sequence->computed / kPageTokens) return;
   const uint32_t had = sequence->computed;
   kv_.release(sequence->tables);
   begin(sequence, known);
@@ -191,7 +194,8 @@ void Scheduler::grow_running() {
   std::vector<Sequence*> order = in_order();
   for (size_t i = 0; i < order.size(); i++) {
     Sequence* sequence = order[i];
-    while (i < order.size() && !kv_.cover(sequence->tables, sequence->length(), sequence->computed + 1)) {
+    const uint32_t next = std::min(sequence->computed + 1, sequence->length());
+    while (i < order.size() && !kv_.cover(sequence->tables, sequence->length(), next)) {
       preempt(order.back());  // perhaps this one
       order.pop_back();
     }
@@ -201,7 +205,7 @@ void Scheduler::grow_running() {
 // Beside answers whose prompts came together with those that are left, these may have whole steps, as far as they fit
 // what is left of the burst and nobody more urgent is kept waiting: then they alone are in `prompts`, and `budget` is
 // theirs.
-bool Scheduler::goes_on_with_burst(uint32_t& budget, std::vector<Sequence*>& prompts) {
+bool Scheduler::goes_on_with_burst(double& budget, std::vector<Sequence*>& prompts) {
   const auto first_long = std::partition(
       prompts.begin(), prompts.end(), [this](const Sequence* sequence) { return sequence->pending() <= burst_left_; });
   const std::span<Sequence* const> fitting(prompts.begin(), first_long), too_long(first_long, prompts.end());
@@ -215,39 +219,52 @@ bool Scheduler::goes_on_with_burst(uint32_t& budget, std::vector<Sequence*>& pro
     return false;
   }
   prompts.erase(first_long, prompts.end());
-  budget = options_.prefill_chunk;
+  budget = StepPacer::kUnlimited;
   return true;
 }
 
-// tokens[i] of running_[i] in this step: whole slices, as the turns are. Where no answer waits for the step, and in a
-// burst, it ends with the first prompt that it completes, so that this one's answer begins at once.
-void Scheduler::plan_prefill(uint32_t budget, std::vector<uint32_t>& tokens) {
+// How many tokens of a prompt go into a step that has `used` of other prompts, where those left may cost `budget`.
+uint32_t Scheduler::slice_of(const Sequence& sequence, double budget, uint32_t used) const {
+  const uint32_t most = std::min(sequence.pending(), options_.prefill_chunk - used);
+  const uint32_t fitting = options_.prompt_cost.fitting(sequence.computed, budget);
+  if (fitting >= most) return most;
+  return fitting == 0 && used == 0 ? 1 : StepPacer::fill_tiles(fitting, step_.decoding + used);
+}
+
+// tokens[i] of running_[i] in this step: whole slices, as the turns are, which cost no more than the budget. Where no
+// answer waits for the step, and in a burst, it ends with the first prompt that it completes, so that this one's answer
+// begins at once.
+void Scheduler::plan_prefill(double budget, std::vector<uint32_t>& tokens) {
   std::vector<Sequence*> prompts;
   std::copy_if(running_.begin(), running_.end(), std::back_inserter(prompts),
                [](const Sequence* sequence) { return sequence->pending() > 1; });
-  const bool one_by_one = !options_.whole_prompts && (step_.decoding == 0 || goes_on_with_burst(budget, prompts));
+  const bool one_by_one = !options_.whole_prompts && (step_.answers() == 0 || goes_on_with_burst(budget, prompts));
   uint32_t used = 0;
   Sequence* const earliest = prompts.empty() ? nullptr : *std::min_element(prompts.begin(), prompts.end(), earlier);
   int32_t most_urgent = kMostPriority;
-  for (; budget > 0 && !prompts.empty();) {
+  while (used < options_.prefill_chunk && !prompts.empty()) {
     const auto first = std::min_element(prompts.begin(), prompts.end(), has_turn_before);
     Sequence* const sequence = *first;
     // None overtakes it: it would wait for ever.
-    if (options_.whole_prompts && sequence->pending() > budget) break;
+    if (options_.whole_prompts && sequence->pending() > options_.prefill_chunk - used) break;
     prompts.erase(first);
     if (!std::exchange(sequence->begun, true)) look_again(sequence);
     const uint32_t computed = sequence->computed;
-    const uint32_t slice = kv_.stretch(sequence->tables, computed + std::min(sequence->pending(), budget)) - computed;
+    const uint32_t fitting = slice_of(*sequence, budget, used);
+    if (fitting == 0) break;
+    const uint32_t slice = kv_.stretch(sequence->tables, computed + fitting) - computed;
     const bool completed = slice == sequence->pending();
     tokens[std::lower_bound(running_.begin(), running_.end(), sequence, earlier) - running_.begin()] = slice;
-    budget -= slice;
+    const double cost = options_.prompt_cost.of(computed, slice);
+    budget = std::max(budget - cost, 0.0);
+    step_.prompt_cost += cost;
     used += slice;
     sequence->last_turn = sequence->account->last_turn = shares_.next_turn();
     sequence->account->turns++;
     most_urgent = std::min(most_urgent, sequence->priority);
     if (completed && one_by_one && used >= kWorthwhile) break;
   }
-  burst_left_ = step_.decoding == 0 ? kBurst : burst_left_ - std::min(burst_left_, used);
+  burst_left_ = step_.answers() == 0 ? kBurst : burst_left_ - std::min(burst_left_, used);
   const bool had_none = std::find(prompts.begin(), prompts.end(), earliest) != prompts.end();
   if (had_none && most_urgent < earliest->priority) earliest->passed_over++;
 }
@@ -296,13 +313,18 @@ const Step& Scheduler::next(const StepPacer& pacer) {
   // One token left is a decode token, also where it ends a prompt: it costs a step no more.
   const auto decodes = [](const Sequence* sequence) { return sequence->pending() == 1; };
   step_.decoding = 0;
-  for (const Sequence* sequence : running_) step_.decoding += decodes(sequence) ? 1 + sequence->guesses : 0;
-  const uint32_t slice = options_.whole_prompts ? options_.prefill_chunk : pacer.slice(step_.decoding);
-  plan_prefill(std::min(options_.prefill_chunk, slice), tokens);
+  step_.picking = 0;
+  for (const Sequence* sequence : running_) {
+    step_.decoding += decodes(sequence) ? 1 + sequence->guesses : 0;
+    step_.picking += sequence->pending() == 0;
+  }
+  step_.prompt_cost = 0;
+  plan_prefill(options_.whole_prompts ? StepPacer::kUnlimited : pacer.slice(step_.answers()), tokens);
   for (size_t i = 0; i < running_.size(); i++) {
     if (decodes(running_[i])) tokens[i] = 1 + running_[i]->guesses;
     if (tokens[i] > 0) record(running_[i], tokens[i]);
   }
+  step_.batch.copies = kv_.copies();
   return step_;
 }
 
@@ -345,6 +367,7 @@ void Scheduler::remember_step(Sequence* sequence, uint32_t begin) {
 }
 
 void Scheduler::commit() {
+  kv_.copies_made();
   for (size_t i = 0; i < step_.sequences.size(); i++) {
     Sequence* sequence = step_.sequences[i];
     const uint32_t begin = sequence->computed;

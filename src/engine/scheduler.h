@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "backend/backend.h"
+#include "engine/prompt_cost.h"
 #include "engine/sequence.h"
 #include "engine/step_pacer.h"
 #include "kv/kv_memory.h"
@@ -31,6 +32,7 @@ struct SchedulerOptions {
   uint32_t prefill_chunk = 512;          // prompt tokens per step at most
   uint32_t max_sequences = 32;           // running at once; also how many decode tokens a step has at most
   bool prefix_cache = true;
+  PromptCost prompt_cost = {};
   // Of an encoder: a prompt is computed in one step. prefill_chunk has room for the longest.
   bool whole_prompts = false;
 
@@ -52,6 +54,10 @@ struct Step {
   std::vector<OutputRow> rows;       // of batch.output_rows
   std::vector<OutputRow> hidden;     // of batch.hidden_rows: what pooling takes
   uint32_t decoding = 0;             // tokens of sequences that decode; the others are of prompts
+  double prompt_cost = 0;            // of the others
+  uint32_t picking = 0;              // sequences without a token in the step, since their next one isn't picked yet
+
+  uint32_t answers() const { return decoding + picking; }
 };
 
 class Scheduler {
@@ -73,8 +79,10 @@ class Scheduler {
   const Step& next(const StepPacer& pacer = StepPacer());
   // The step's keys and values are in the pages.
   void commit();
-  // After commit(): the token picked from the sequence's next row. A guess that it is not ends the guesses.
+  // After commit(): the token picked from the sequence's next row. A guess that it is not ends the guesses. A sequence
+  // whose token takes longer keeps its place, without guesses, and is computed no further until it is there.
   void append(Sequence* sequence, TokenId token);
+  void drop_guesses(Sequence* sequence);
 
   bool idle() const { return waiting_.empty() && running_.empty(); }
   uint32_t waiting() const { return static_cast<uint32_t>(waiting_.size()); }
@@ -84,6 +92,7 @@ class Scheduler {
 
  private:
   void admit();
+  bool caches(const Sequence& sequence) const;
   std::span<const TokenId> cacheable(const Sequence& sequence) const;
   void begin(Sequence* sequence, const PrefixCache::Peek& known);
   void look_again(Sequence* sequence);
@@ -93,12 +102,12 @@ class Scheduler {
   std::vector<Sequence*> in_order() const;
   void preempt(Sequence* sequence);
   void charge(Sequence* sequence);
-  void drop_guesses(Sequence* sequence);
   void release(Sequence* sequence);
   void remember(Sequence* sequence, uint32_t tokens);
   void remember_step(Sequence* sequence, uint32_t begin);
-  bool goes_on_with_burst(uint32_t& budget, std::vector<Sequence*>& prompts);
-  void plan_prefill(uint32_t budget, std::vector<uint32_t>& tokens);
+  bool goes_on_with_burst(double& budget, std::vector<Sequence*>& prompts);
+  uint32_t slice_of(const Sequence& sequence, double budget, uint32_t used) const;
+  void plan_prefill(double budget, std::vector<uint32_t>& tokens);
   void record(Sequence* sequence, uint32_t tokens);
 
   const SchedulerOptions options_;

@@ -201,7 +201,7 @@ TEST(Scheduler, DecodesWhileAPromptIsComputed) {
 TEST(Scheduler, ThePacerCutsSlicesBesideAnswersAlone) {
   World world({.pages = 64, .prefill_chunk = 64, .max_sequences = 4});
   StepPacer pacer(100);
-  pacer.observe(1, 47, 120);  // 2.5 ms per token
+  pacer.observe(1, 47, 47, 120);  // 2.5 ms per token
   world.submit(Tokens(1600, 2), 1601);
   EXPECT_EQ(world.scheduler.next(pacer).batch.tokens.size(), 64u);
   ASSERT_TRUE(world.step());
@@ -212,6 +212,50 @@ TEST(Scheduler, ThePacerCutsSlicesBesideAnswersAlone) {
   ASSERT_EQ(step.batch.sequences.size(), 2u);
   EXPECT_EQ(step.batch.sequences[0].tokens, 35u);  // 90 ms of them, with the answer's in fours
   EXPECT_EQ(step.batch.sequences[1].tokens, 1u);
+}
+
+TEST(Scheduler, AnAnswerWhoseTokenIsLateKeepsItsPlaceAndIsComputedNoFurther) {
+  Scheduler scheduler({.pages = 64, .prefill_chunk = 64, .max_sequences = 4});
+  StepPacer pacer(100);
+  pacer.observe(1, 47, 47, 120);  // 2.5 ms per token
+  const auto late = make_sequence(1, {1}), other = make_sequence(2, Tokens(1600, 2));
+  scheduler.add(late.get());
+  scheduler.next(pacer);
+  scheduler.commit();
+  scheduler.append(late.get(), 1);
+  scheduler.guess(late.get(), Tokens{1, 1});
+  EXPECT_EQ(scheduler.next(pacer).batch.tokens.size(), 3u);
+  scheduler.commit();
+  scheduler.drop_guesses(late.get());
+  EXPECT_TRUE(scheduler.next(pacer).batch.tokens.empty());
+  EXPECT_FALSE(scheduler.idle());
+  scheduler.add(other.get());
+  const Step& step = scheduler.next(pacer);
+  EXPECT_EQ(step.sequences, std::vector<Sequence*>{other.get()});
+  EXPECT_EQ(step.batch.tokens.size(), 32u) << "the late answer does not wait for a whole slice";
+  scheduler.commit();
+  scheduler.append(late.get(), 2);
+  EXPECT_EQ(scheduler.next(pacer).sequences, (std::vector<Sequence*>{late.get(), other.get()}));
+  EXPECT_EQ(late->computed, 2u);
+  EXPECT_EQ(late->known().back(), 2);
+  scheduler.remove(late.get());
+  scheduler.remove(other.get());
+}
+
+TEST(Scheduler, ASliceDeepInAPromptIsSmallerFromTheStart) {
+  World world({.pages = 128, .prefill_chunk = 512, .max_sequences = 4, .prompt_cost = {.doubling = 1000}});
+  StepPacer pacer(100);
+  world.submit(Tokens(3000, 2), 3001);
+  while (world.step()) {
+  }
+  world.submit({1}, 60);
+  ASSERT_TRUE(world.step());
+  for (int i = 0; i < 60; i++) pacer.observe(1, 99, 99, 90);
+  world.submit(Tokens(3200, 2), 3201);
+  const Step& step = world.scheduler.next(pacer);
+  EXPECT_EQ(step.batch.sequences[1].position, 3000u);
+  EXPECT_EQ(step.batch.sequences[1].tokens, 23u) << "of 99; each costs four times as much as those in front";
+  EXPECT_NEAR(step.prompt_cost, 23 * 4.01, 0.5);
 }
 
 TEST(Scheduler, PromptsTakeTurns) {
@@ -233,7 +277,7 @@ TEST(Scheduler, PromptsTakeTurns) {
 TEST(Scheduler, PromptsThatComeTogetherHaveWholeStepsToBeginWith) {
   World world({.pages = 256, .prefill_chunk = 512, .max_sequences = 20, .prefix_cache = false});
   StepPacer pacer(100);
-  pacer.observe(1, 47, 480);  // 10 ms per token
+  pacer.observe(1, 47, 47, 480);  // 10 ms per token
   for (TokenId i = 0; i < 16; i++) world.submit(Tokens(100, i), 200);
   world.submit(Tokens(2000, 1), 2001);
   const auto computed = [&] {
@@ -268,7 +312,7 @@ TEST(Scheduler, AWholePromptInTheCacheStillComputesItsLastToken) {
   world.submit(Tokens(64, 1), 70);
   while (world.step()) {
   }
-  for (const auto& [length, cached] : std::map<uint32_t, uint32_t>{{64, 32}, {65, 64}, {63, 32}, {32, 0}, {33, 32}}) {
+  for (const auto& [length, cached] : std::map<uint32_t, uint32_t>{{64, 63}, {65, 64}, {63, 62}, {32, 31}, {33, 32}}) {
     world.submit(Tokens(length, 1), length + 1);
     const Step& step = world.scheduler.next();
     EXPECT_EQ(step.batch.sequences[0].position, cached);
@@ -294,7 +338,42 @@ TEST(Scheduler, OneWithTheSamePromptFindsItOnceItIsComputed) {
   ASSERT_TRUE(world.step());
   ASSERT_TRUE(world.step());
   EXPECT_EQ(world.finished, 2u);
-  EXPECT_EQ(world.scheduler.kv().cache().size(), 3u);
+  EXPECT_EQ(world.scheduler.kv().cache().size(), 4u) << "three whole ones, and what the last began";
+}
+
+TEST(Scheduler, WhatFollowsATurnIsAllThatIsComputed) {
+  World world({.pages = 16, .prefill_chunk = 512, .max_sequences = 2});
+  Tokens prompt(100, 1);
+  world.submit(prompt, 120);
+  while (world.active[0].sequence->length() < 119) ASSERT_TRUE(world.step());
+  Tokens next = world.active[0].sequence->tokens;
+  while (world.step()) {
+  }
+  next.insert(next.end(), 50, 7);
+  world.submit(next, 200);
+  EXPECT_EQ(world.scheduler.next().batch.tokens.size(), 50u);
+  next[110] = 9;  // edited within a page
+  world.submit(next, 200);
+  world.step();
+  EXPECT_EQ(world.active[1].sequence->cached_tokens, 110u);
+  while (world.step()) {
+  }
+}
+
+TEST(Scheduler, WhoLeavesBeforeItsPagesAreCopiedLeavesNoFalseOnes) {
+  World world({.pages = 4, .prefill_chunk = 512, .max_sequences = 2});
+  world.submit(Tokens(60, 1), 62);
+  while (world.step()) {
+  }
+  world.submit(Tokens(62, 1), 64);
+  world.submit(Tokens(50, 1), 64);
+  world.scheduler.next();
+  EXPECT_EQ(world.scheduler.running().size(), 2u);
+  world.cancel(0);
+  world.submit(Tokens(61, 1), 64);
+  while (world.step()) {
+  }
+  EXPECT_EQ(world.finished, 3u);
 }
 
 TEST(Scheduler, OneThatHasItsPlaceAlreadyFindsWhatIsComputedMeanwhile) {
@@ -363,7 +442,7 @@ TEST(Scheduler, WindowsMoveOn) {
     }
     return position;
   };
-  EXPECT_EQ(first_position(prompt), 992u);
+  EXPECT_EQ(first_position(prompt), 992u) << "the window has left the page that the prompt ends in";
   Tokens other = prompt;
   other[700] = 3;
   const uint32_t kept = first_position(other);
@@ -374,7 +453,7 @@ TEST(Scheduler, WindowsMoveOn) {
   // Others push the windows out, not the pages of the other layers.
   for (TokenId token = 10; token < 14; token++) first_position(Tokens(100, token));
   EXPECT_EQ(first_position(prompt), 0u);
-  EXPECT_EQ(first_position(prompt), 992u);
+  EXPECT_EQ(first_position(prompt), 999u);
 }
 
 TEST(Scheduler, WindowsThatRunOutPreemptTheLatest) {

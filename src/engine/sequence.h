@@ -45,7 +45,7 @@ struct Sequence {
   uint32_t length() const { return static_cast<uint32_t>(tokens.size()) - guesses; }
   bool overdue() const { return passed_over >= kMostPassedOver || preempted >= kMostPreempted; }
   std::span<const TokenId> known() const { return std::span(tokens).first(length()); }
-  uint32_t pending() const { return length() - computed; }  // tokens known but not computed; 1 while decoding
+  uint32_t pending() const { return length() - computed; }  // not computed yet; of an answer 1, or 0 before its pick
 };
 
 }  // namespace ingle

@@ -12,14 +12,13 @@ constexpr uint32_t kColumns = 4;    // of the narrowest tile of columns that cos
 
 }  // namespace
 
-uint32_t StepPacer::slice(uint32_t decoding) const {
-  if (budget_ms_ == 0 || decoding == 0) return kUnlimited;
-  const double tokens = std::max(tokens_ - decoding, 1.0);
-  if (tokens >= kUnlimited) return kUnlimited;
-  // Answers and slice together fill tiles. Deep in a long prompt a token costs as much as a tile elsewhere, so that
-  // there are slices of less than one.
-  const auto whole = static_cast<uint32_t>(tokens);
-  return whole < 2 * kColumns ? whole : (whole + decoding) / kColumns * kColumns - decoding;
+double StepPacer::slice(uint32_t decoding) const {
+  return budget_ms_ == 0 || decoding == 0 ? kUnlimited : std::max(cost_ - decoding, 1.0);
+}
+
+// Deep in a long prompt a token costs as much as a tile elsewhere, so that there are slices of less than one.
+uint32_t StepPacer::fill_tiles(uint32_t tokens, uint32_t beside) {
+  return tokens < 2 * kColumns ? tokens : (tokens + beside) / kColumns * kColumns - beside;
 }
 
 // Fewer take less, but not less than their part.
@@ -36,11 +35,11 @@ void StepPacer::set_answers(uint32_t decoding, double ms) {
   answers_ms_ = ms;
 }
 
-// The time of a step over its tokens of prompts is convex: it begins with what the answers take, stays near that while
+// The time of a step over its cost of prompts is convex: it begins with what the answers take, stays near that while
 // reading the weights hides the arithmetic, and rises by attention and multiplications. So below a step that was seen,
 // the straight line from the answers' time to it says too much rather than too little; above it, a step grows at most
-// in proportion to all its tokens.
-void StepPacer::observe(uint32_t decoding, uint32_t prompt_tokens, double ms) {
+// in proportion to all of it.
+void StepPacer::observe(uint32_t decoding, uint32_t prompt_tokens, double cost, double ms) {
   if (ms <= 0) return;
   const double known = answers_ms(decoding);
   if (prompt_tokens == 0) {
@@ -52,15 +51,15 @@ void StepPacer::observe(uint32_t decoding, uint32_t prompt_tokens, double ms) {
   if (ms <= target) {
     // More by and by, since the time of equal steps varies. A step that was smaller than it might have been is no
     // reason to take less.
-    const double fitting = (decoding + prompt_tokens) * target / ms;
-    if (fitting > tokens_) tokens_ += kGrowth * (fitting - tokens_);
+    const double fitting = (decoding + cost) * target / ms;
+    if (fitting > cost_) cost_ += kGrowth * (fitting - cost_);
   } else if (decoding > 0 && prompt_tokens == 1) {
     // It can't be less, so this is what the answers take by now, as far as can be told.
     set_answers(decoding, ms);
-    tokens_ = decoding + 1;
+    cost_ = decoding + cost;
   } else {
     const double answers = answers_ms(decoding);
-    tokens_ = decoding + prompt_tokens * (target - answers) / (ms - answers);
+    cost_ = decoding + cost * (target - answers) / (ms - answers);
   }
 }
 

@@ -1,6 +1,6 @@
 // How much of the waiting prompts a step may compute beside running answers, so that a long prompt never stops their
 // streams: as many tokens as fit a budget of time, by what the last steps took. Loop thread only. A slice's size
-// changes no bit of any answer.
+// changes no bit of any answer. Costs are those of prompt_cost.h.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@ namespace ingle {
 
 class StepPacer {
  public:
-  static constexpr uint32_t kUnlimited = std::numeric_limits<uint32_t>::max();
+  static constexpr double kUnlimited = std::numeric_limits<double>::infinity();
   // What prompts may add to a step, as a part of the budget, where the answers alone take most of it or more: prompts
   // always move on.
   static constexpr double kLeastShare = 0.4;
@@ -21,10 +21,13 @@ class StepPacer {
   // budget_ms: of a step with running answers; 0: no limit.
   explicit StepPacer(double budget_ms = 0) : budget_ms_(budget_ms) {}
 
-  // Prompt tokens at most, in a step that computes the next token of `decoding` answers; 1 or more.
-  uint32_t slice(uint32_t decoding) const;
-  // What a step took.
-  void observe(uint32_t decoding, uint32_t prompt_tokens, double ms);
+  // What prompts may cost in a step that computes the next token of `decoding` answers; 1 or more, and a token of them
+  // is always allowed.
+  double slice(uint32_t decoding) const;
+  // So many prompt tokens, or a few less: together with those beside them they fill the kernels' tiles.
+  static uint32_t fill_tiles(uint32_t tokens, uint32_t beside);
+  // What a step took, with prompt tokens of that cost.
+  void observe(uint32_t decoding, uint32_t prompt_tokens, double cost, double ms);
 
  private:
   // Of a step without prompts, and of one as long as it may be; no more than the first really takes.
@@ -33,7 +36,7 @@ class StepPacer {
   void set_answers(uint32_t decoding, double ms);
 
   const double budget_ms_;
-  double tokens_ = 16;  // of answers and prompts in a step; to begin with, two tiles of columns
+  double cost_ = 16;  // of answers (1 each) and prompts in a step; to begin with, two tiles of columns
   // What so many answers take without prompts, as far as is known; 0: nothing is.
   uint32_t answers_ = 0;
   double answers_ms_ = 0;

@@ -10,12 +10,21 @@ namespace {
 
 constexpr double kBudgetMs = 100;
 
+// Tokens that cost 1 each.
+uint32_t fitting(const StepPacer& pacer, uint32_t decoding) {
+  return StepPacer::fill_tiles(static_cast<uint32_t>(pacer.slice(decoding)), decoding);
+}
+
+void observe(StepPacer& pacer, uint32_t decoding, uint32_t prompt_tokens, double ms) {
+  pacer.observe(decoding, prompt_tokens, prompt_tokens, ms);
+}
+
 TEST(StepPacer, WithoutABudgetOrAnybodyToWaitThereIsNoLimit) {
   StepPacer unlimited;
-  unlimited.observe(4, 512, 2000);
+  observe(unlimited, 4, 512, 2000);
   EXPECT_EQ(unlimited.slice(4), StepPacer::kUnlimited);
   StepPacer pacer(kBudgetMs);
-  pacer.observe(0, 512, 2000);
+  observe(pacer, 0, 512, 2000);
   EXPECT_EQ(pacer.slice(0), StepPacer::kUnlimited);
 }
 
@@ -29,7 +38,7 @@ struct Machine {
 
 // A step of so many answers and no prompts, as often as there were before a newcomer came.
 void decode(StepPacer& pacer, const Machine& machine, uint32_t decoding) {
-  for (int i = 0; i < 20; i++) pacer.observe(decoding, 0, machine.step_ms(decoding, 0, 0));
+  for (int i = 0; i < 20; i++) observe(pacer, decoding, 0, machine.step_ms(decoding, 0, 0));
 }
 
 TEST(StepPacer, ALongPromptKeepsToTheBudgetOnFastAndSlowMachines) {
@@ -47,7 +56,7 @@ TEST(StepPacer, ALongPromptKeepsToTheBudgetOnFastAndSlowMachines) {
       const double least_ms = std::max(kBudgetMs, machine.step_ms(decoding, 0, 0) + share_ms);
       uint32_t steps = 0, timid = 0;
       for (uint32_t depth = 0; depth < 16384; steps++) {
-        const uint32_t slice = std::min(pacer.slice(decoding), 512u);
+        const uint32_t slice = std::min(fitting(pacer, decoding), 512u);
         ASSERT_GE(slice, 1u);
         const double ms = machine.step_ms(decoding, slice, depth) * noise(random);
         const double one_ms = machine.step_ms(decoding, 1, depth) * 1.05;
@@ -56,7 +65,7 @@ TEST(StepPacer, ALongPromptKeepsToTheBudgetOnFastAndSlowMachines) {
         if (steps > 0) {
           EXPECT_LE(ms, 1.2 * wanted_ms) << slice << " tokens at " << depth << ", " << machine.token_ms << " ms each";
         }
-        pacer.observe(decoding, slice, ms);
+        observe(pacer, decoding, slice, ms);
         depth += slice;
         // The next size up would have been within the budget by far.
         if (slice < 512 && machine.step_ms(decoding, slice + 8, depth) < 0.6 * kBudgetMs) timid++;
@@ -68,33 +77,33 @@ TEST(StepPacer, ALongPromptKeepsToTheBudgetOnFastAndSlowMachines) {
 
 TEST(StepPacer, AHiccupIsForgotten) {
   StepPacer pacer(kBudgetMs);
-  pacer.observe(2, 0, 20);
-  const auto step = [&] { pacer.observe(2, pacer.slice(2), 20 + pacer.slice(2)); };
+  observe(pacer, 2, 0, 20);
+  const auto step = [&] { observe(pacer, 2, fitting(pacer, 2), 20 + fitting(pacer, 2)); };
   for (int i = 0; i < 60; i++) step();
-  const uint32_t usual = pacer.slice(2);
+  const uint32_t usual = fitting(pacer, 2);
   EXPECT_NEAR(usual, StepPacer::kAim * kBudgetMs - 20, 8);
-  pacer.observe(2, usual, 4000);
-  EXPECT_LE(pacer.slice(2), 8u);
+  observe(pacer, 2, usual, 4000);
+  EXPECT_LE(fitting(pacer, 2), 8u);
   for (int i = 0; i < 60; i++) step();
-  EXPECT_NEAR(pacer.slice(2), usual, 8);
+  EXPECT_NEAR(fitting(pacer, 2), usual, 8);
   // Of a step without prompts, too.
   for (const uint32_t prompt_tokens : {0u, 1u}) {
-    pacer.observe(2, prompt_tokens, 4000);
+    observe(pacer, 2, prompt_tokens, 4000);
     for (int i = 0; i < 60; i++) {
-      EXPECT_LE(20 + pacer.slice(2), 1.2 * kBudgetMs);
+      EXPECT_LE(20 + fitting(pacer, 2), 1.2 * kBudgetMs);
       step();
     }
-    EXPECT_NEAR(pacer.slice(2), usual, 8);
+    EXPECT_NEAR(fitting(pacer, 2), usual, 8);
   }
 }
 
 TEST(StepPacer, TheEndOfAPromptIsNoReasonToTakeLess) {
   StepPacer pacer(kBudgetMs);
-  for (int i = 0; i < 40; i++) pacer.observe(1, 63, 50);
-  const uint32_t slice = pacer.slice(1);
-  EXPECT_EQ(slice, 111u);   // (1 + 63) * 90 / 50, in fours less the answer
-  pacer.observe(1, 3, 45);  // reading the weights
-  EXPECT_EQ(pacer.slice(1), slice);
+  for (int i = 0; i < 40; i++) observe(pacer, 1, 63, 50);
+  const uint32_t slice = fitting(pacer, 1);
+  EXPECT_EQ(slice, 111u);    // (1 + 63) * 90 / 50, in fours less the answer
+  observe(pacer, 1, 3, 45);  // reading the weights
+  EXPECT_EQ(fitting(pacer, 1), slice);
 }
 
 TEST(StepPacer, AnswersThatFillTheBudgetStillLetPromptsMoveOn) {
@@ -104,12 +113,12 @@ TEST(StepPacer, AnswersThatFillTheBudgetStillLetPromptsMoveOn) {
     decode(pacer, machine, 2);
     uint32_t tokens = 0;
     for (int i = 0; i < 100; i++) {
-      const uint32_t slice = pacer.slice(2);
+      const uint32_t slice = fitting(pacer, 2);
       tokens += slice;
-      pacer.observe(2, slice, machine.step_ms(2, slice, 0));
+      observe(pacer, 2, slice, machine.step_ms(2, slice, 0));
     }
     EXPECT_GE(tokens, 500u);
-    EXPECT_LE(machine.step_ms(2, pacer.slice(2), 0), 1.2 * (150 + StepPacer::kLeastShare * kBudgetMs));
+    EXPECT_LE(machine.step_ms(2, fitting(pacer, 2), 0), 1.2 * (150 + StepPacer::kLeastShare * kBudgetMs));
   }
 }
 
@@ -120,15 +129,15 @@ TEST(StepPacer, AnswersThatBecomeManyOrFewAreNoticed) {
   decode(pacer, machine, 2);
   uint32_t decoding = 2;
   const auto step = [&] {
-    const uint32_t slice = pacer.slice(decoding);
+    const uint32_t slice = fitting(pacer, decoding);
     const double ms = machine.step_ms(decoding, slice, 0);
-    pacer.observe(decoding, slice, ms);
+    observe(pacer, decoding, slice, ms);
     return ms;
   };
   for (int i = 0; i < 30; i++) step();
   decoding = 30;
   for (int i = 0; i < 30; i++) step();
-  EXPECT_GE(pacer.slice(decoding), 6u);
+  EXPECT_GE(fitting(pacer, decoding), 6u);
   EXPECT_LE(step(), 1.2 * (150 + StepPacer::kLeastShare * kBudgetMs));
   decoding = 2;
   for (int i = 0; i < 3; i++) step();

@@ -64,6 +64,7 @@ class ToyBackend final : public Backend {
     steps++;
     computed_tokens += batch.tokens.size();
     CHECK(!batch.tokens.empty() && batch.tokens.size() <= max_batch_tokens_);
+    for (const PageCopy& copy : batch.copies) this->copy(copy);
     check_no_shared_writes(batch);
     std::vector<uint64_t> states;
     for (const BatchSequence& sequence : batch.sequences) {
@@ -113,6 +114,14 @@ class ToyBackend final : public Backend {
     const size_t index = size_t{table.pages[position / kPageTokens]} * kPageTokens + position % kPageTokens;
     CHECK(index < groups_[group].slots.size());
     return groups_[group].slots[index];
+  }
+
+  void copy(const PageCopy& copy) {
+    std::vector<Slot>& slots = groups_[copy.group].slots;
+    const size_t from = size_t{copy.from} * kPageTokens, to = size_t{copy.to} * kPageTokens;
+    CHECK(from + kPageTokens <= slots.size() && to + kPageTokens <= slots.size() && from != to);
+    std::copy_n(slots.begin() + static_cast<ptrdiff_t>(from), kPageTokens,
+                slots.begin() + static_cast<ptrdiff_t>(to));
   }
 
   // What the first token of the step sees through the group's window is what group 0 has; the rest may be gone.

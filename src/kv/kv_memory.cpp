@@ -53,7 +53,15 @@ bool KvMemory::grow(uint32_t group, PageTable& table, uint32_t tokens) {
 uint32_t KvMemory::begin(std::span<const int32_t> tokens, Tables& tables, uint64_t owner) {
   CHECK(tables.empty());
   tables.resize(groups());
-  return cache_.match(tokens, tables, owner) * kPageTokens;
+  const PrefixCache::Hit hit = cache_.match(tokens, tables, owner);
+  const uint32_t whole = hit.pages * kPageTokens;
+  if (hit.tokens == 0 || !cover(tables, whole + 1, whole + 1)) return whole;
+  for (uint32_t g = 0; g < groups(); g++) {
+    // A page that was found may have been evicted to be had.
+    const PageId own = tables[g].pages[hit.pages];
+    if (own != hit.to_copy[g]) copies_.push_back({.group = g, .from = hit.to_copy[g], .to = own});
+  }
+  return whole + hit.tokens;
 }
 
 bool KvMemory::cover(Tables& tables, uint32_t known, uint32_t next) {

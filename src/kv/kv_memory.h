@@ -36,7 +36,8 @@ class KvMemory {
   PrefixCache::Peek peek(std::span<const int32_t> tokens, uint64_t owner = 0) const {
     return cache_.peek(tokens, owner);
   }
-  // Fills the empty tables with the longest hit and returns how many tokens it holds.
+  // Fills the empty tables with the longest hit and returns how many tokens it holds, those among them that have to be
+  // copied into a page of the sequence's own.
   uint32_t begin(std::span<const int32_t> tokens, Tables& tables, uint64_t owner = 0);
   // Gives the tables the pages that hold `known` tokens in group 0, and `next` in windowed ones. False if a pool runs
   // out; what was had until then is kept.
@@ -49,8 +50,16 @@ class KvMemory {
   void remember(std::span<const int32_t> tokens, Tables& tables, uint64_t owner = 0) {
     cache_.insert(tokens, tables, owner);
   }
+  // The same, and of the last page the tokens that don't fill it, before all pages are given back.
+  void remember_all(std::span<const int32_t> tokens, Tables& tables, uint64_t owner = 0) {
+    cache_.insert_all(tokens, tables, owner);
+  }
   // Gives all pages back.
   void release(Tables& tables);
+  // What has to be copied before the next step writes anything, after the calls of begin() since copies_made(). Pages
+  // may be free by then, or others': what counts is the order of the list, since nothing is written between steps.
+  const std::vector<PageCopy>& copies() const { return copies_; }
+  void copies_made() { copies_.clear(); }
 
   // Prefixes whose length is a multiple of it are worth remembering; 0 if the ends of turns are enough.
   uint32_t kept_every() const { return kept_every_; }
@@ -69,6 +78,7 @@ class KvMemory {
   const uint32_t kept_every_;
   std::vector<PagePool> pools_;
   PrefixCache cache_;
+  std::vector<PageCopy> copies_;
 };
 
 }  // namespace ingle

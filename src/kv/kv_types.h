@@ -19,6 +19,13 @@ struct KvGroup {
   uint64_t page_bytes = 0;  // of one page over the group's layers
 };
 
+// What has to be copied before a step writes anything, in the order of the list: to begin with what another page begins
+// with. All of the page, since more of it does no harm: positions are written before they are read.
+struct PageCopy {
+  uint32_t group = 0;
+  PageId from = kNoPage, to = kNoPage;
+};
+
 // Which pages of one group hold a sequence's keys and values.
 struct PageTable {
   std::vector<PageId> pages;  // pages[j] holds positions [32 j, 32 j + 32)

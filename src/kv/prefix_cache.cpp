@@ -1,12 +1,29 @@
 #include "kv/prefix_cache.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/check.h"
 #include "kv/window.h"
 
 namespace ingle {
 namespace {
+
+constexpr int32_t kNoToken = -1;
+
+// With how many tokens both begin.
+template <typename Tokens>
+uint32_t common(const Tokens& a, const Tokens& b) {
+  uint32_t count = 0;
+  while (count < kPageTokens && a[count] == b[count] && a[count] != kNoToken) count++;
+  return count;
+}
+
+// How many tokens the page has.
+template <typename Tokens>
+uint32_t filled(const Tokens& tokens) {
+  return common(tokens, tokens);
+}
 
 // Puts one more reference of the cache on a page that its caller holds.
 void keep(PagePool& pool, PageId page) {
@@ -42,8 +59,26 @@ PrefixCache::PrefixCache(std::span<PagePool> pools, std::span<const uint32_t> wi
 
 PrefixCache::Edge PrefixCache::edge_from(PageId parent, uint64_t owner, std::span<const int32_t> tokens, size_t page) {
   Edge edge{.from = parent, .owner = parent == kRoot ? owner : 0, .tokens = {}};
-  std::copy_n(tokens.begin() + page * kPageTokens, kPageTokens, edge.tokens.begin());
+  const auto own = tokens.subspan(page * kPageTokens);
+  std::fill(std::copy_n(own.begin(), std::min<size_t>(own.size(), kPageTokens), edge.tokens.begin()), edge.tokens.end(),
+            kNoToken);
   return edge;
+}
+
+// Of the nodes that are reached from where the edge begins, the one whose page begins with most of the edge's tokens,
+// and with how many. Among edges in order it is a neighbour of the place where this one would stand.
+std::pair<PageId, uint32_t> PrefixCache::closest(const Edge& way) const {
+  std::pair<PageId, uint32_t> best = {kNoPage, 0};
+  const auto look_at = [&](const std::pair<const Edge, PageId>& other) {
+    if (other.first.from != way.from || other.first.owner != way.owner) return;
+    if (const uint32_t tokens = common(other.first.tokens, way.tokens); tokens > best.second) {
+      best = {other.second, tokens};
+    }
+  };
+  const auto next = edges_.lower_bound(way);
+  if (next != edges_.end()) look_at(*next);
+  if (next != edges_.begin()) look_at(*std::prev(next));
+  return best;
 }
 
 std::vector<PageId> PrefixCache::walk(std::span<const int32_t> tokens, uint64_t owner) const {
@@ -95,11 +130,12 @@ PrefixCache::Peek PrefixCache::peek(std::span<const int32_t> tokens, uint64_t ow
   return result;
 }
 
-uint32_t PrefixCache::match(std::span<const int32_t> tokens, std::span<PageTable> tables, uint64_t owner) {
+PrefixCache::Hit PrefixCache::match(std::span<const int32_t> tokens, std::span<PageTable> tables, uint64_t owner) {
   CHECK(tables.size() == windowed_.size() + 1);
   clock_++;
   std::vector<PageId> nodes = walk(tokens, owner);
   const uint32_t count = usable(nodes);
+  const bool is_whole = count == nodes.size();
   nodes.resize(count);
   for (const PageId node : nodes) {
     pool_.share(node);
@@ -116,25 +152,57 @@ uint32_t PrefixCache::match(std::span<const int32_t> tokens, std::span<PageTable
       touch(group, nodes[j]);
     }
   }
+  Hit hit{.pages = count, .tokens = 0, .to_copy = {}};
+  if (is_whole) match_rest(edge_from(nodes.empty() ? kRoot : nodes.back(), owner, tokens, count), hit);
   tables[0] = {.pages = std::move(nodes), .first = 0};
-  return count;
+  return hit;
+}
+
+// What there is of the edge in other pages, after a hit that ends where the edge begins.
+void PrefixCache::match_rest(const Edge& way, Hit& hit) {
+  const auto [node, tokens] = closest(way);
+  if (tokens == 0) return;
+  for (const Windowed& group : windowed_) {
+    if (group.pages[node].id == kNoPage) return;
+  }
+  hit.tokens = tokens;
+  hit.to_copy.push_back(node);
+  touch(node);
+  for (Windowed& group : windowed_) {
+    hit.to_copy.push_back(group.pages[node].id);
+    touch(group, node);
+  }
 }
 
 void PrefixCache::insert(std::span<const int32_t> tokens, std::span<PageTable> tables, uint64_t owner) {
+  insert_pages(tokens.size() / kPageTokens, tokens, tables, owner);
+}
+
+void PrefixCache::insert_all(std::span<const int32_t> tokens, std::span<PageTable> tables, uint64_t owner) {
+  const size_t whole = tokens.size() / kPageTokens;
+  insert_pages(whole, tokens, tables, owner);
+  if (tokens.size() == whole * kPageTokens) return;
+  const Edge last = edge_from(whole == 0 ? kRoot : tables[0].pages[whole - 1], owner, tokens, whole);
+  // Another page may have these tokens and more.
+  if (closest(last).second < filled(last.tokens)) insert_pages(whole + 1, tokens, tables, owner);
+}
+
+void PrefixCache::insert_pages(size_t count, std::span<const int32_t> tokens, std::span<PageTable> tables,
+                               uint64_t owner) {
   CHECK(tables.size() == windowed_.size() + 1);
   clock_++;
-  const size_t whole = tokens.size() / kPageTokens;
   std::vector<PageId>& pages = tables[0].pages;
-  CHECK(pages.size() >= whole);
-  for (size_t j = 0; j < whole; j++) {
+  CHECK(pages.size() >= count);
+  for (size_t j = 0; j < count; j++) {
     touch(add_node(edge_from(j == 0 ? kRoot : pages[j - 1], owner, tokens, j), pages[j]));
   }
   for (size_t i = 0; i < windowed_.size(); i++) {
-    insert_windowed(windowed_[i], std::span(pages).first(whole), static_cast<uint32_t>(tokens.size()), tables[i + 1]);
+    insert_windowed(windowed_[i], std::span(pages).first(count), static_cast<uint32_t>(tokens.size()), tables[i + 1]);
   }
 }
 
-// The node that the edge leads to; where there is none, `page` becomes it.
+// The node that the edge leads to; where there is none, `page` becomes it, and a page with only the first of its tokens
+// is wanted no more.
 PageId PrefixCache::add_node(const Edge& way, PageId& page) {
   const auto [edge, is_new] = edges_.try_emplace(way, page);
   if (!is_new) {
@@ -145,6 +213,11 @@ PageId PrefixCache::add_node(const Edge& way, PageId& page) {
   nodes_[page] = {.edge = edge, .children = 0, .last_used = clock_};
   leaves_.insert({clock_, page});
   if (way.from != kRoot && nodes_[way.from].children++ == 0) leaves_.erase({nodes_[way.from].last_used, way.from});
+  if (edge != edges_.begin()) {
+    const auto& [before, shorter] = *std::prev(edge);
+    const bool is_sibling = before.from == way.from && before.owner == way.owner;
+    if (is_sibling && common(before.tokens, way.tokens) == filled(before.tokens)) drop_leaf(shorter);
+  }
   return page;
 }
 
@@ -183,14 +256,17 @@ bool PrefixCache::evict_one(uint32_t group) {
   const auto leaf = std::find_if(leaves_.begin(), leaves_.end(),
                                  [&](const auto& entry) { return pool_.references(entry.second) == 1; });
   if (leaf == leaves_.end()) return false;
-  const PageId node = leaf->second;
-  leaves_.erase(leaf);
+  drop_leaf(leaf->second);
+  return true;
+}
+
+void PrefixCache::drop_leaf(PageId node) {
+  leaves_.erase({nodes_[node].last_used, node});
   const PageId parent = nodes_[node].edge->first.from;
   edges_.erase(nodes_[node].edge);
   if (parent != kRoot && --nodes_[parent].children == 0) leaves_.insert({nodes_[parent].last_used, parent});
   for (Windowed& g : windowed_) drop_windowed(g, node);
   let_go(pool_, node);
-  return true;
 }
 
 }  // namespace ingle

@@ -1,10 +1,12 @@
 // Which KV pages hold the keys and values of which token prefixes: a radix tree whose edges are whole pages of
-// kPageTokens token ids. Owned by KvMemory, loop thread only. Touches no tensor.
+// kPageTokens token ids, and whose leaves may be pages that were not filled. Owned by KvMemory, loop thread only.
+// Touches no tensor.
 // Always: a node is one page of group 0, the cache holds one reference to it, and whoever holds a node's page got it
 // together with those of all its ancestors. So the pages that nobody else holds are those of whole subtrees, and all of
 // them can be evicted, leaves first. A node may have a page of each windowed group besides: those come and go one by
 // one, and a prefix is a hit only where all the pages are left that the token after it sees. What one owner's requests
 // left is never a hit for another's: who has asked what before can't be told from the time an answer takes.
+// Whole pages are shared. Where a page has some of the tokens that follow, these can be had by copying it.
 #pragma once
 
 #include <array>
@@ -33,14 +35,20 @@ class PrefixCache {
     uint32_t idle = 0;   // of `pages`, those of group 0 that nobody but the cache holds now
   };
   Peek peek(std::span<const int32_t> tokens, uint64_t owner = 0) const;
-  // Fills the tables [group] with the pages of the longest hit, each with one reference for the caller. Returns how
-  // many pages of tokens they hold.
-  uint32_t match(std::span<const int32_t> tokens, std::span<PageTable> tables, uint64_t owner = 0);
+  struct Hit {
+    uint32_t pages = 0;           // whole ones
+    uint32_t tokens = 0;          // that follow them, fewer than kPageTokens, and with which these pages begin:
+    std::vector<PageId> to_copy;  // by group; none if there are no such tokens. Without a reference
+  };
+  // Fills the tables [group] with the whole pages of the longest hit, each with one reference for the caller.
+  Hit match(std::span<const int32_t> tokens, std::span<PageTable> tables, uint64_t owner = 0);
 
   // Makes the whole pages of `tokens` known, of windowed groups those from first_kept_page() on, as far as the tables
   // still have them. Their contents never change again. Where the same prefix is known already by another page, the
   // caller's reference moves to that one and the table's entry is overwritten.
   void insert(std::span<const int32_t> tokens, std::span<PageTable> tables, uint64_t owner = 0);
+  // The same, and of the last page the tokens that don't fill it: the caller writes no more of that page and lets go.
+  void insert_all(std::span<const int32_t> tokens, std::span<PageTable> tables, uint64_t owner = 0);
 
   // Lets go of the group's least recently used page that nobody else holds, so that it is free; in group 0 it is a
   // leaf's, and takes the leaf's other pages with it. False if there is none.
@@ -50,7 +58,7 @@ class PrefixCache {
 
  private:
   static constexpr PageId kRoot = kNoPage;
-  using PageTokens = std::array<int32_t, kPageTokens>;
+  using PageTokens = std::array<int32_t, kPageTokens>;  // after the last one of a page that was not filled: kNoToken
   struct Edge {
     PageId from = kRoot;
     uint64_t owner = 0;  // from the root; 0 further on, where the node says whose it is
@@ -80,7 +88,11 @@ class PrefixCache {
   // How many of these nodes are a hit.
   uint32_t usable(std::span<const PageId> nodes) const;
   static Edge edge_from(PageId parent, uint64_t owner, std::span<const int32_t> tokens, size_t page);
+  std::pair<PageId, uint32_t> closest(const Edge& way) const;
+  void match_rest(const Edge& way, Hit& hit);
+  void insert_pages(size_t count, std::span<const int32_t> tokens, std::span<PageTable> tables, uint64_t owner);
   PageId add_node(const Edge& way, PageId& page);
+  void drop_leaf(PageId node);
   void touch(PageId node);
   void touch(Windowed& group, PageId node);
   void insert_windowed(Windowed& group, std::span<const PageId> nodes, uint32_t tokens, PageTable& table);

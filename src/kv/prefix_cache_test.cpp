@@ -32,17 +32,30 @@ void release(PagePool& pool, const std::vector<PageId>& pages) {
 // A cache without windowed groups.
 class FullCache {
  public:
-  explicit FullCache(PagePool& pool) : cache_({&pool, 1}, kWindows) {}
+  explicit FullCache(PagePool& pool) : pool_(pool), cache_({&pool, 1}, kWindows) {}
   std::vector<PageId> match(const Tokens& tokens) {
     PageTable table;
-    const uint32_t pages = cache_.match(tokens, {&table, 1});
-    EXPECT_EQ(pages, table.pages.size());
+    const PrefixCache::Hit hit = cache_.match(tokens, {&table, 1});
+    EXPECT_EQ(hit.pages, table.pages.size());
     return table.pages;
+  }
+  // What there is beyond the whole pages, which are given back.
+  std::pair<uint32_t, std::vector<PageId>> match_rest(const Tokens& tokens) {
+    PageTable table;
+    const PrefixCache::Hit hit = cache_.match(tokens, {&table, 1});
+    for (const PageId page : table.pages) pool_.release(page);
+    return {hit.tokens, hit.to_copy};
   }
   void insert(const Tokens& tokens, std::vector<PageId>& pages) {
     PageTable table{.pages = pages, .first = 0};
     cache_.insert(tokens, {&table, 1});
     pages = table.pages;
+  }
+  // As a sequence does that ends.
+  void leave(const Tokens& tokens, std::vector<PageId> pages) {
+    PageTable table{.pages = std::move(pages), .first = 0};
+    cache_.insert_all(tokens, {&table, 1});
+    for (const PageId page : table.pages) pool_.release(page);
   }
   PrefixCache::Peek peek(const Tokens& tokens) const { return cache_.peek(tokens); }
   bool evict_one() { return cache_.evict_one(0); }
@@ -50,6 +63,7 @@ class FullCache {
 
  private:
   static constexpr uint32_t kWindows[] = {0};
+  PagePool& pool_;
   PrefixCache cache_;
 };
 
@@ -109,15 +123,80 @@ TEST(PrefixCache, FindsNothingThatAnotherOwnerLeft) {
   EXPECT_EQ(cache.peek(tokens, 1).pages, 2u);
   EXPECT_EQ(cache.peek(tokens, 2).known, 0u);
   PageTable found;
-  EXPECT_EQ(cache.match(tokens, {&found, 1}), 0u) << "owner 0 is one as well";
+  EXPECT_EQ(cache.match(tokens, {&found, 1}).pages, 0u) << "owner 0 is one as well";
   cache.insert(tokens, {&twos, 1}, 2);
   EXPECT_EQ(twos.pages, (std::vector<PageId>{2, 3})) << "equal contents, and yet pages of their own";
-  EXPECT_EQ(cache.match(tokens, {&found, 1}, 2), 2u);
+  EXPECT_EQ(cache.match(tokens, {&found, 1}, 2).pages, 2u);
   EXPECT_EQ(found.pages, twos.pages);
   for (const PageTable& table : {ones, twos, found}) release(pool, table.pages);
   while (cache.evict_one(0)) {
   }
   EXPECT_EQ(pool.free(), 8u);
+}
+
+using Rest = std::pair<uint32_t, std::vector<PageId>>;
+
+TEST(PrefixCache, FindsThePageThatBeginsWithMostOfTheRest) {
+  PagePool pool(8);
+  FullCache cache(pool);
+  Tokens a = range(0, 2 * kPageTokens), b = a, c = a;
+  b[kPageTokens + 20] = 1000;
+  c[kPageTokens + 3] = 1000;
+  for (const Tokens& tokens : {a, b, c}) {
+    std::vector<PageId> pages = acquire(pool, 2);
+    cache.insert(tokens, pages);
+    release(pool, pages);
+  }
+  Tokens wanted = range(0, 3 * kPageTokens);
+  wanted[kPageTokens + 25] = -5;
+  EXPECT_EQ(cache.match_rest(wanted), (Rest{25, {1}}));
+  wanted[kPageTokens + 20] = 1000;
+  EXPECT_EQ(cache.match_rest(wanted), (Rest{25, {3}}));
+  wanted[kPageTokens + 20] = 500;  // between a's and b's
+  EXPECT_EQ(cache.match_rest(wanted).first, 20u);
+  wanted[kPageTokens + 3] = 2000;
+  EXPECT_EQ(cache.match_rest(wanted).first, 3u);
+  wanted[kPageTokens] = -1;
+  EXPECT_EQ(cache.match_rest(wanted), (Rest{0, {}}));
+  EXPECT_EQ(cache.match_rest(range(0, kPageTokens + 7)), (Rest{7, {1}})) << "a prompt that ends in the page";
+  EXPECT_EQ(cache.match_rest(range(0, 2 * kPageTokens)), (Rest{0, {}})) << "nothing follows";
+  EXPECT_EQ(cache.match_rest(range(0, 5)), (Rest{5, {0}})) << "of the first page";
+}
+
+TEST(PrefixCache, KeepsTheLastPageOfOneThatEndsUntilAnotherHasMoreOfIt) {
+  PagePool pool(8);
+  FullCache cache(pool);
+  const Tokens first = range(0, kPageTokens + 10);
+  cache.leave(first, acquire(pool, 2));
+  EXPECT_EQ(cache.size(), 2u);
+  EXPECT_EQ(cache.peek(range(0, 3 * kPageTokens)).known, 1u) << "it is no whole page";
+  EXPECT_EQ(cache.match_rest(range(0, 3 * kPageTokens)), (Rest{10, {1}}));
+  EXPECT_EQ(pool.free(), 6u);
+
+  cache.leave(range(0, kPageTokens + 8), acquire(pool, 2));
+  EXPECT_EQ(cache.size(), 2u) << "all of it is known";
+  cache.leave(range(0, kPageTokens + 12), acquire(pool, 2));
+  EXPECT_EQ(cache.size(), 2u) << "the longer one takes its place";
+  EXPECT_EQ(cache.match_rest(range(0, 3 * kPageTokens)).first, 12u);
+  std::vector<PageId> pages = acquire(pool, 2);
+  cache.insert(range(0, 2 * kPageTokens), pages);
+  release(pool, pages);
+  EXPECT_EQ(cache.size(), 2u) << "so does the whole one";
+  EXPECT_EQ(pool.free() + pool.idle(), 8u);
+  while (cache.evict_one()) {
+  }
+  EXPECT_EQ(pool.free(), 8u);
+}
+
+TEST(PrefixCache, ThePartsOfPagesAreTheirOwnersToo) {
+  constexpr uint32_t kWindows[] = {0};
+  PagePool pool(8);
+  PrefixCache cache({&pool, 1}, kWindows);
+  PageTable table{.pages = acquire(pool, 2), .first = 0}, found;
+  cache.insert_all(range(0, kPageTokens + 10), {&table, 1}, 1);
+  EXPECT_EQ(cache.match(range(0, 20), {&found, 1}, 1).tokens, 20u);
+  EXPECT_EQ(cache.match(range(0, 20), {&found, 1}, 2).tokens, 0u);
+  EXPECT_EQ(cache.match(range(0, 20), {&found, 1}).tokens, 0u);
 }
 
 TEST(PrefixCache, TheSameTokensAfterAnotherPrefixAreAnotherPage) {

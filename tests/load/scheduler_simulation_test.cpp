@@ -32,7 +32,7 @@ std::string again(uint64_t seed) {
 }
 
 TEST(SchedulerSimulation, KeepsItsPromisesUnderEveryLoad) {
-  uint64_t preemptions = 0, finished = 0, left = 0;
+  uint64_t preemptions = 0, finished = 0, left = 0, late = 0;
   uint32_t most_passes = 0;
   for (uint64_t seed = kFirst; seed < kFirst + kSeeds; seed++) {
     Simulation simulation(random_plan(seed));
@@ -40,6 +40,7 @@ TEST(SchedulerSimulation, KeepsItsPromisesUnderEveryLoad) {
     preemptions += simulation.preemptions();
     finished += simulation.finished();
     left += simulation.left();
+    late += simulation.late();
     most_passes = std::max(most_passes, simulation.most_passes());
   }
   if (kSeeds < 100) return;
@@ -47,6 +48,7 @@ TEST(SchedulerSimulation, KeepsItsPromisesUnderEveryLoad) {
   EXPECT_GT(preemptions, kSeeds);
   EXPECT_GT(finished, 10 * kSeeds);
   EXPECT_GT(left, kSeeds);
+  EXPECT_GT(late, 10 * kSeeds);
   EXPECT_EQ(most_passes, kMostPassedOver);
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "engine/page_audit_test.h"
 #include "kv/window.h"
@@ -46,6 +47,7 @@ SimulationPlan random_plan(uint64_t seed) {
   options.prefill_chunk = chunks[chance.below(5)];
   options.max_sequences = 1 + chance.below(12);
   options.prefix_cache = !chance.one_in(4);
+  if (chance.one_in(2)) options.prompt_cost.doubling = 50 + chance.below(1000);
   plan.max_step_ms = chance.one_in(3) ? 0 : 100;
   plan.weights_ms = 1 + chance.below(60);
   plan.token_ms = 0.1 * (1 + chance.below(100));
@@ -71,6 +73,10 @@ SimulationPlan random_plan(uint64_t seed) {
     if (!chance.one_in(3)) now_ms += chance.below(pause_ms);
     client.comes_ms = now_ms;
     if (chance.one_in(5)) client.leaves_ms = now_ms + 1 + chance.below(chance.one_in(2) ? 200 : 5000);
+    if (chance.one_in(4)) {
+      client.late_every = 1 + chance.below(5);
+      client.late_ms = 1 + chance.below(chance.one_in(2) ? 20 : 1000);
+    }
     plan.clients.push_back(std::move(client));
   }
   return plan;
@@ -88,6 +94,7 @@ Simulation::Simulation(SimulationPlan plan)
 std::string Simulation::run() {
   while (fault_.empty() && (next_ < plan_.clients.size() || !present_.empty())) {
     come_and_leave();
+    pick_late();
     step();
   }
   if (!fault_.empty()) return fault_;
@@ -131,6 +138,27 @@ void Simulation::end(size_t index) {
   present_.erase(present_.begin() + static_cast<ptrdiff_t>(index));
 }
 
+void Simulation::pick_late() {
+  for (size_t i = present_.size(); i-- > 0;) {
+    SimulatedClient& client = plan_.clients[present_[i]];
+    if (client.sequence->pending() > 0) client.picks_ms = 0;  // it was preempted and is computed again
+    if (client.picks_ms == 0 || client.picks_ms > now_ms_) continue;
+    client.picks_ms = 0;
+    append(client.sequence.get());
+  }
+}
+
+// There is nothing to compute for those who have a place before their tokens are picked.
+void Simulation::wait_for_late() {
+  if (scheduler_.running().empty()) return fault("nothing is done though somebody waits");
+  double first_ms = std::numeric_limits<double>::infinity();
+  for (const Sequence* running : scheduler_.running()) {
+    if (running->pending() > 0) return fault("nothing is done though there is something to compute");
+    first_ms = std::min(first_ms, client_of(running).picks_ms);
+  }
+  now_ms_ = first_ms;
+}
+
 void Simulation::step() {
   if (present_.empty()) return;
   const Before before = look();
@@ -141,10 +169,11 @@ void Simulation::step() {
   check_passes(before);
   check_step(step);
   check_turns(step);
-  if (step.batch.tokens.empty()) return fault("nothing is done though somebody waits");
+  if (step.batch.tokens.empty()) return wait_for_late();
   if (++steps_ > step_limit_) return fault("it does not come to an end");
-  const double ms = std::max(plan_.weights_ms, plan_.token_ms * static_cast<double>(step.batch.tokens.size()));
-  pacer_.observe(step.decoding, static_cast<uint32_t>(step.batch.tokens.size()) - step.decoding, ms);
+  const double ms = std::max(plan_.weights_ms, plan_.token_ms * (step.decoding + step.prompt_cost));
+  const auto prompt_tokens = static_cast<uint32_t>(step.batch.tokens.size()) - step.decoding;
+  pacer_.observe(step.decoding, prompt_tokens, step.prompt_cost, ms);
   now_ms_ += ms;
   const std::vector<OutputRow> rows = step.rows;
   scheduler_.commit();
@@ -157,15 +186,25 @@ void Simulation::answer(const std::vector<OutputRow>& rows) {
     SimulatedClient& client = client_of(row.sequence);
     if (row.deliver && client.delivered++ != row.position) fault("a prompt's logits come twice or in the wrong order");
     if (!row.sample) continue;
-    // Any text will do, but the same whenever it is computed again.
-    scheduler_.append(row.sequence, static_cast<TokenId>((row.sequence->arrival * 31 + row.position) % 3));
-    if (row.sequence->length() < row.sequence->prompt_tokens + client.answer_tokens) continue;
-    if (client.delivered != (row.sequence->all_prompt_logits ? row.sequence->prompt_tokens : 0)) {
-      fault("not all of a prompt's logits have come");
+    if (client.late_every > 0 && row.position % client.late_every == 0) {
+      client.picks_ms = now_ms_ + client.late_ms;
+      late_++;
+    } else {
+      append(row.sequence);
     }
-    end(static_cast<size_t>(std::find(present_.begin(), present_.end(), row.sequence->arrival - 1) - present_.begin()));
-    finished_++;
   }
+}
+
+void Simulation::append(Sequence* sequence) {
+  // Any text will do, but the same whenever it is computed again.
+  scheduler_.append(sequence, static_cast<TokenId>((sequence->arrival * 31 + sequence->length() - 1) % 3));
+  const SimulatedClient& client = client_of(sequence);
+  if (sequence->length() < sequence->prompt_tokens + client.answer_tokens) return;
+  if (client.delivered != (sequence->all_prompt_logits ? sequence->prompt_tokens : 0)) {
+    fault("not all of a prompt's logits have come");
+  }
+  end(static_cast<size_t>(std::find(present_.begin(), present_.end(), sequence->arrival - 1) - present_.begin()));
+  finished_++;
 }
 
 bool Simulation::Before::was_running(const Sequence* sequence) const { return contains(running, sequence); }
@@ -245,8 +284,8 @@ void Simulation::check_step(const Step& step) {
     }
   }
   if (prompt_tokens > plan_.scheduler.prefill_chunk) fault("more of the prompts than a step may have");
-  if (step.decoding == 0) burst_left_ = kBurst;
-  if (prompt_tokens > pacer_.slice(step.decoding)) {
+  if (step.answers() == 0) burst_left_ = kBurst;
+  if (prompt_tokens > 1 && step.prompt_cost > pacer_.slice(step.answers())) {
     if (prompt_tokens > burst_left_) fault("more of the prompts than the pacer allows");
     burst_left_ -= prompt_tokens;
   }
@@ -259,7 +298,7 @@ void Simulation::check_turns(const Step& step) {
   for (Sequence* prompt : scheduler_.running()) {
     SimulatedClient& client = client_of(prompt);
     if (prompt->passed_over > kMostPassedOver) fault("a prompt was passed over too often");
-    if (prompt->pending() == 1 || contains(step.sequences, prompt)) {
+    if (prompt->pending() <= 1 || contains(step.sequences, prompt)) {
       client.turns_lost = 0;
       continue;
     }

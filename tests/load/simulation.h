@@ -28,8 +28,11 @@ struct SimulatedClient {
   double comes_ms = 0;
   double leaves_ms = 0;  // whether it is served or not; 0: once it is
   uint32_t answer_tokens = 1;
+  uint32_t late_every = 0;  // its token at every so manieth position is picked late; 0: none is
+  double late_ms = 0;
 
   // What was seen of it.
+  double picks_ms = 0;      // when a token that is late will be picked; 0: none is late
   uint32_t delivered = 0;   // rows of its prompt's logits
   uint32_t passes = 0;      // by more urgent ones, while it had waited longest
   uint32_t turns_lost = 0;  // slices that others of its priority had since its last one
@@ -51,6 +54,7 @@ class Simulation {
 
   uint64_t steps() const { return steps_; }
   uint32_t finished() const { return finished_; }
+  uint64_t late() const { return late_; }
   uint32_t left() const { return left_; }
   uint64_t preemptions() const { return scheduler_.preemptions(); }
   uint32_t most_passes() const { return most_passes_; }
@@ -65,7 +69,9 @@ class Simulation {
   };
 
   void come_and_leave();
+  void pick_late();
   void step();
+  void wait_for_late();
   Before look() const;
   void check_order(const Before& before);
   void check_victims(const Before& before);
@@ -73,6 +79,7 @@ class Simulation {
   void check_step(const Step& step);
   void check_turns(const Step& step);
   void answer(const std::vector<OutputRow>& rows);
+  void append(Sequence* sequence);
   void end(size_t index);
   void audit();
   void fault(const std::string& what);
@@ -84,8 +91,8 @@ class Simulation {
   size_t next_ = 0;              // of the plan's clients
   std::vector<size_t> present_;  // clients that wait or run, by arrival
   double now_ms_ = 0;
-  uint64_t steps_ = 0, step_limit_ = 0;
-  uint32_t burst_left_ = 0;  // tokens of prompts that the pacer does not count
+  uint64_t steps_ = 0, step_limit_ = 0, late_ = 0;  // the last: tokens
+  uint32_t burst_left_ = 0;                         // tokens of prompts that the pacer does not count
   uint32_t finished_ = 0, left_ = 0, most_passes_ = 0;
   std::string fault_;
 };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstring>
 #include <optional>
 #include <utility>
 
@@ -51,6 +52,7 @@ class CpuBackend final : public Backend {
   Status create_attention(const Graph& graph);
 
   void locate_tokens(const Batch& batch);
+  void copy_pages(const Batch& batch);
   // `selected`: of the head, the batch's rows that its rows are.
   void run_steps(const std::vector<Step>& steps, std::vector<Counter>& counters, uint32_t rows,
                  const uint32_t* selected, uint32_t thread);
@@ -82,6 +84,7 @@ class CpuBackend final : public Backend {
   AnonymousMemory buffer_memory_, kv_memory_;
   std::vector<std::byte*> buffers_;              // per Plan::buffers
   std::vector<size_t> kv_page_bytes_;            // of each layer group: all its layers
+  std::vector<std::byte*> kv_groups_;            // each layer group's page 0
   std::vector<std::byte*> kv_layers_;            // each layer's part of its group's page 0
   std::vector<AnonymousMemory> matmul_scratch_;  // per thread
   std::vector<float> rope_angles_;               // per rope: [max_batch_tokens][2][pairs]
@@ -173,7 +176,7 @@ Status CpuBackend::allocate_kv() {
     in_page.push_back(kv_page_bytes_[layer.group]);
     kv_page_bytes_[layer.group] += layer.layout.page_bytes();
   }
-  std::vector<uint64_t> offsets;
+  std::vector<uint64_t> offsets;  // of groups
   std::optional<uint64_t> total = 0;
   for (size_t g = 0; g < kv_page_bytes_.size(); g++) {
     offsets.push_back(*total);
@@ -182,8 +185,9 @@ Status CpuBackend::allocate_kv() {
     if (!bytes || !total) return too_long();
   }
   ASSIGN_OR_RETURN(kv_memory_, AnonymousMemory::allocate(*total, true));
+  for (const uint64_t offset : offsets) kv_groups_.push_back(kv_memory_.data() + offset);
   for (size_t i = 0; i < in_page.size(); i++) {
-    kv_layers_.push_back(kv_memory_.data() + offsets[plan_.layers[i].group] + in_page[i]);
+    kv_layers_.push_back(kv_groups_[plan_.layers[i].group] + in_page[i]);
   }
   return {};
 }
@@ -220,10 +224,19 @@ void CpuBackend::locate_tokens(const Batch& batch) {
   CHECK(positions_.size() == batch.tokens.size());
 }
 
+void CpuBackend::copy_pages(const Batch& batch) {
+  for (const PageCopy& copy : batch.copies) {
+    CHECK(copy.from < options_.pages[copy.group] && copy.to < options_.pages[copy.group] && copy.from != copy.to);
+    const size_t bytes = kv_page_bytes_[copy.group];
+    std::memcpy(kv_groups_[copy.group] + copy.to * bytes, kv_groups_[copy.group] + copy.from * bytes, bytes);
+  }
+}
+
 void CpuBackend::execute(const Batch& batch, const LogitsSink& logits, const HiddenSink& hidden) {
   CHECK(batch.output_rows.empty() || plan_.logits != kNoBuffer);
   batch_ = &batch;
   locate_tokens(batch);
+  copy_pages(batch);
   for (auto& [spec, runner] : attention_) runner.prepare(batch, spec);
   for (std::vector<Counter>* counters : {&body_counters_, &head_counters_, &tail_counters_}) reset(*counters);
   pool_.run([&](uint32_t thread) {
