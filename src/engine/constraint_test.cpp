@@ -5,78 +5,17 @@
 
 #include <atomic>
 #include <chrono>
+#include <future>
 #include <thread>
 
 #include "engine/mask_worker.h"
-#include "engine/toy_world_test.h"
+#include "engine/toy_constraints_test.h"
 
 namespace ingle {
 namespace {
 
 using std::chrono::milliseconds;
 using testing::HasSubstr;
-
-// Words whose letters rise in the alphabet. They may end from `shortest` letters on, and have to after z.
-class Rising final : public Constraint {
- public:
-  explicit Rising(size_t shortest, std::function<void()> on_mask = nullptr)
-      : shortest_(shortest), on_mask_(std::move(on_mask)) {}
-
-  std::unique_ptr<Constraint> clone() const override { return std::make_unique<Rising>(*this); }
-  Status accept(TokenId token) override {
-    if (token <= last()) return Error{ErrorCode::kInternal, "out of order", ""};
-    tokens_.push_back(token);
-    return {};
-  }
-  Status rollback(uint32_t tokens) override {
-    tokens_.resize(tokens_.size() - tokens);
-    return {};
-  }
-  Status allowed(std::span<uint32_t> mask) override {
-    if (on_mask_) on_mask_();
-    std::fill(mask.begin(), mask.end(), 0);
-    for (TokenId id = last() + 1; id < static_cast<TokenId>(kVocab); id++) mask[id / 32] |= 1u << (id % 32);
-    if (tokens_.size() >= shortest_ || last() + 1 == static_cast<TokenId>(kVocab)) mask[0] |= 1u << kEos;
-    return {};
-  }
-
- private:
-  TokenId last() const { return tokens_.empty() ? kEos : tokens_.back(); }
-
-  size_t shortest_;
-  std::function<void()> on_mask_;
-  Tokens tokens_;
-};
-
-// What may come next depends on all that came before: one wrong token, and it is another word.
-class Winding final : public Constraint {
- public:
-  std::unique_ptr<Constraint> clone() const override { return std::make_unique<Winding>(*this); }
-  Status accept(TokenId token) override {
-    if ((allowed() >> token & 1) == 0) return Error{ErrorCode::kInternal, "not allowed", ""};
-    tokens_.push_back(token);
-    return {};
-  }
-  Status rollback(uint32_t tokens) override {
-    if (tokens > tokens_.size()) return Error{ErrorCode::kInternal, "more than there are", ""};
-    tokens_.resize(tokens_.size() - tokens);
-    return {};
-  }
-  Status allowed(std::span<uint32_t> mask) override {
-    mask[0] = allowed();
-    return {};
-  }
-
- private:
-  uint32_t allowed() const {
-    uint32_t sum = 1;
-    for (const TokenId token : tokens_) sum = sum * 3 + static_cast<uint32_t>(token);
-    if (sum % 7 == 0) return tokens_.size() > 30 ? 0b0101 : 0b0100;
-    return sum % 11 == 0 ? 0b0110 : 0b1110;
-  }
-
-  Tokens tokens_;
-};
 
 Request rising(Tokens prompt, size_t shortest = 0) {
   Request request = greedy(std::move(prompt), 100);
@@ -236,7 +175,7 @@ TEST(Constraint, ThatHangsCostsItsOwnAnswerOnly) {
   {
     World world({.vocab = kVocab, .context = 1024, .scheduler = {.pages = 64}, .mask_patience = milliseconds(300)});
     Request hanging = greedy({5}, 10);
-    hanging.constraint = std::make_shared<Rising>(0, [&release] {
+    hanging.constraint = std::make_shared<Rising>(0, [&release](const Tokens&) {
       while (!release) std::this_thread::sleep_for(milliseconds(1));
     });
     auto hung = world.submit(hanging);
@@ -251,13 +190,19 @@ TEST(Constraint, ThatHangsCostsItsOwnAnswerOnly) {
   }
 }
 
+// As long as its patience lasts.
+Result<MaskWorker::Mask> wait_for(MaskWorker& worker, const std::shared_ptr<MaskWorker::Job>& job,
+                                  uint32_t guesses = 0) {
+  return *worker.wait(job, guesses, MaskWorker::Clock::time_point::max());
+}
+
 TEST(MaskWorker, ManyAnswersAtOnce) {
   MaskWorker worker(kVocab, milliseconds(60'000));
   std::vector<std::shared_ptr<MaskWorker::Job>> jobs;
   for (int i = 0; i < 50; i++) jobs.push_back(worker.begin(std::make_unique<Rising>(2)));
   for (TokenId token = 1; token < 20; token++) {
     for (const auto& job : jobs) {
-      const auto mask = worker.wait(job);
+      const auto mask = wait_for(worker, job);
       ASSERT_TRUE(mask.ok());
       EXPECT_EQ(mask_has(*mask, token), true);
       EXPECT_TRUE(token == 1 || !mask_has(*mask, token - 1));
@@ -270,9 +215,9 @@ TEST(MaskWorker, ManyAnswersAtOnce) {
 TEST(MaskWorker, FollowsGuessesAsFarAsTheyAreAllowed) {
   MaskWorker worker(kVocab, milliseconds(60'000));
   const auto job = worker.begin(std::make_unique<Rising>(0));
-  ASSERT_TRUE(worker.wait(job).ok());
+  ASSERT_TRUE(wait_for(worker, job).ok());
   const auto first = [&](uint32_t guesses) {
-    const auto mask = worker.wait(job, guesses);
+    const auto mask = wait_for(worker, job, guesses);
     EXPECT_TRUE(mask.ok());
     TokenId id = 1;
     while (id < static_cast<TokenId>(kVocab) && !mask_has(*mask, id)) id++;
@@ -294,21 +239,83 @@ TEST(MaskWorker, LeavesGuessesWhereTheyCameToNothing) {
   std::atomic<int> masks{0};
   std::atomic<bool> release{false};
   MaskWorker worker(kVocab, milliseconds(60'000));
-  const auto job = worker.begin(std::make_unique<Rising>(0, [&] {
+  const auto job = worker.begin(std::make_unique<Rising>(0, [&](const Tokens&) {
     if (++masks != 3) return;  // the first guess's
     while (!release) std::this_thread::sleep_for(milliseconds(1));
   }));
-  ASSERT_TRUE(worker.wait(job).ok());
+  ASSERT_TRUE(wait_for(worker, job).ok());
   worker.advance(job, Tokens{2}, Tokens{3, 4, 5});
-  ASSERT_TRUE(worker.wait(job).ok());
+  ASSERT_TRUE(wait_for(worker, job).ok());
   while (masks < 3) std::this_thread::sleep_for(milliseconds(1));
   worker.advance(job, Tokens{7}, {});
   release = true;
-  const auto mask = worker.wait(job);
+  const auto mask = wait_for(worker, job);
   ASSERT_TRUE(mask.ok());
   EXPECT_FALSE(mask_has(*mask, 7));
   EXPECT_TRUE(mask_has(*mask, 8));
   EXPECT_EQ(masks, 4);
+}
+
+TEST(MaskWorker, WaitsNoLongerThanItIsTold) {
+  Gate gate;
+  MaskWorker worker(kVocab, milliseconds(100));
+  const auto job = worker.begin(std::make_unique<Rising>(0, [&](const Tokens&) { gate.wait(); }));
+  EXPECT_FALSE(worker.wait(job, 0, MaskWorker::Clock::now()));
+  EXPECT_FALSE(worker.wait(job, 0, MaskWorker::Clock::now() + milliseconds(5)));
+  std::this_thread::sleep_for(milliseconds(100));
+  const auto late = worker.wait(job, 0, MaskWorker::Clock::now());
+  ASSERT_TRUE(late) << "it has been asked for since 105 ms";
+  EXPECT_THAT(late->error().to_string(), HasSubstr("100 ms"));
+  gate.open();
+}
+
+TEST(MaskWorker, TellsOfEveryMaskUntilItEnds) {
+  std::atomic<int> told{0};
+  Gate gate;
+  std::thread opener;
+  {
+    MaskWorker worker(kVocab, milliseconds(60'000), [&] { told++; });
+    const auto quick = worker.begin(std::make_unique<Rising>(0));
+    while (told == 0) std::this_thread::sleep_for(milliseconds(1));
+    EXPECT_TRUE(worker.wait(quick, 0, MaskWorker::Clock::now()));
+    std::promise<void> begun;
+    worker.begin(std::make_unique<Rising>(0, [&](const Tokens&) {
+      begun.set_value();
+      gate.wait();
+    }));
+    begun.get_future().wait();
+    told = 0;
+    opener = std::thread([&] {
+      std::this_thread::sleep_for(milliseconds(20));
+      gate.open();
+    });
+  }
+  opener.join();
+  EXPECT_EQ(told, 0);
+}
+
+TEST(MaskWorker, JobsThatTakeLongLeaveThreadsToOthers) {
+  Gate gate;
+  MaskWorker worker(kVocab, milliseconds(5'000));
+  std::vector<std::shared_ptr<MaskWorker::Job>> slow;
+  for (int i = 0; i < 20; i++) {
+    slow.push_back(worker.begin(std::make_unique<Rising>(0, [&](const Tokens& tokens) {
+      if (tokens.empty()) std::this_thread::sleep_for(milliseconds(30));
+      if (!tokens.empty()) gate.wait();
+    })));
+  }
+  for (const auto& job : slow) {
+    ASSERT_TRUE(wait_for(worker, job).ok());
+    worker.advance(job, Tokens{1}, {});
+  }
+  // Asking for masks has threads started.
+  for (int i = 0; i < 300; i++) {
+    for (const auto& job : slow) EXPECT_FALSE(worker.wait(job, 0, MaskWorker::Clock::now()));
+    std::this_thread::sleep_for(milliseconds(1));
+  }
+  const auto quick = worker.begin(std::make_unique<Rising>(0));
+  EXPECT_TRUE(wait_for(worker, quick).ok());
+  gate.open();
 }
 
 }  // namespace

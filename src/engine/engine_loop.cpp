@@ -13,6 +13,9 @@
 namespace ingle {
 namespace {
 
+// While there is nothing to compute: how long a cancelled answer, and one whose mask takes too long, may go unseen.
+constexpr std::chrono::milliseconds kLookAgainAfter{10};
+
 class Stream final : public TokenStream {
  public:
   explicit Stream(std::shared_ptr<Mailbox> mailbox) : mailbox_(std::move(mailbox)) {}
@@ -25,10 +28,6 @@ class Stream final : public TokenStream {
  private:
   const std::shared_ptr<Mailbox> mailbox_;
 };
-
-Error invalid(std::string message, std::string remedy = "") {
-  return {ErrorCode::kInvalidArgument, std::move(message), std::move(remedy)};
-}
 
 TokenEvent end_event(FinishReason finish) {
   TokenEvent event;
@@ -85,7 +84,7 @@ EngineLoop::EngineLoop(const EngineLoopOptions& options, std::unique_ptr<Backend
       scheduler_(options.scheduler),
       pacer_(options.max_step_ms),
       sampler_(options.vocab),
-      masks_(options.vocab, options.mask_patience) {
+      masks_(options.vocab, options.mask_patience, [this] { note_mask(); }) {
   CHECK(options.context >= 1 && options.context <= uint64_t{options.scheduler.pages} * kPageTokens);
   metrics_.pages = options.scheduler.pages;
   thread_ = std::thread([this] { run(); });
@@ -99,68 +98,6 @@ EngineLoop::~EngineLoop() {
   }
   wake_.notify_all();
   thread_.join();
-}
-
-Status EngineLoop::validate(const Request& request) const {
-  if (request.prompt.empty()) return invalid("the prompt has no tokens");
-  if (request.prompt.size() > options_.context) {
-    return invalid(
-        fmt::format("the prompt has {} tokens, the context holds {}", request.prompt.size(), options_.context),
-        "shorten the prompt or load the model with a longer context");
-  }
-  for (size_t i = 0; i < request.prompt.size(); i++) {
-    const TokenId id = request.prompt[i];
-    if (id >= 0 && static_cast<uint32_t>(id) < options_.vocab) continue;
-    return invalid(fmt::format("token {} of the prompt is {}, outside the vocabulary of {}", i, id, options_.vocab));
-  }
-  return request.embedding ? validate_embedding(request) : validate_generation(request);
-}
-
-Status EngineLoop::validate_embedding(const Request& request) const {
-  if (request.embedding->dimensions > options_.hidden_width) {
-    return invalid(fmt::format("an embedding of {} dimensions is asked for, the model's have {}",
-                               request.embedding->dimensions, options_.hidden_width));
-  }
-  if (request.embedding->pooling == Pooling::kFirst && options_.generates) {
-    return invalid("the first token's hidden state knows nothing of the others in a model that generates text",
-                   "take the mean or the last token's");
-  }
-  return {};
-}
-
-Status EngineLoop::validate_generation(const Request& request) const {
-  if (!options_.generates) {
-    return Error{ErrorCode::kUnsupported, "the model makes embeddings, it can't generate text",
-                 "ask it for embeddings, or take a language model"};
-  }
-  RETURN_IF_ERROR(request.sampling.validate());
-  for (const auto& [id, bias] : request.sampling.logit_bias) {
-    if (id >= 0 && static_cast<uint32_t>(id) < options_.vocab) continue;
-    return invalid(fmt::format("logit_bias names token {}, outside the vocabulary of {}", id, options_.vocab));
-  }
-  if (request.max_tokens > 0 && request.min_tokens > request.max_tokens) {
-    return invalid(fmt::format("min_tokens is {}, more than max_tokens, {}", request.min_tokens, request.max_tokens));
-  }
-  if (request.priority < -kMostPriority || request.priority > kMostPriority) {
-    return invalid(fmt::format("priority is {}", request.priority),
-                   fmt::format("it must be from {} to {}", -kMostPriority, kMostPriority));
-  }
-  const uint32_t alternatives = std::max(request.top_logprobs, request.prompt_logprobs.value_or(0));
-  if (alternatives > kMaxTopLogprobs) {
-    return invalid(fmt::format("{} alternatives are asked for of each token", alternatives),
-                   fmt::format("top_logprobs and prompt_logprobs must be at most {}", kMaxTopLogprobs));
-  }
-  if (request.stop.size() > kMaxStopStrings) {
-    return invalid(fmt::format("there are {} stop strings", request.stop.size()),
-                   fmt::format("{} are allowed", kMaxStopStrings));
-  }
-  for (const std::string& stop : request.stop) {
-    if (stop.size() > kMaxStopBytes) {
-      return invalid(fmt::format("a stop string has {} bytes", stop.size()),
-                     fmt::format("{} are allowed", kMaxStopBytes));
-    }
-  }
-  return {};
 }
 
 Result<std::unique_ptr<TokenStream>> EngineLoop::submit(Request request) {
@@ -201,15 +138,26 @@ void EngineLoop::note_progress() {
 void EngineLoop::run() {
   name_this_thread("ingle-engine");
   set_default_float_environment();
-  while (take_requests()) {
+  bool computed = false;
+  while (take_requests(!computed)) {
     drop_cancelled();
-    if (run_step()) note_progress();
+    pick_kept();
+    computed = run_step();
+    if (computed) note_progress();
   }
   while (!active_.empty()) finish(*active_.back(), end_event(FinishReason::kCancelled));
 }
 
-// Waits for requests if there is nothing else to do. False when the engine ends.
-bool EngineLoop::take_requests() {
+// On a thread of masks_.
+void EngineLoop::note_mask() {
+  const std::lock_guard lock(mutex_);
+  mask_came_ = true;
+  wake_.notify_one();
+}
+
+// Waits if there is nothing else to do: for requests, and for masks if answers wait for theirs. False when the engine
+// ends.
+bool EngineLoop::take_requests(bool nothing_to_compute) {
   std::vector<std::unique_ptr<Active>> arrived;
   bool stop;
   {
@@ -218,7 +166,10 @@ bool EngineLoop::take_requests() {
       last_progress_.store(0, std::memory_order_relaxed);
       wake_.wait(lock, [this] { return stop_ || !inbox_.empty(); });
       note_progress();
+    } else if (nothing_to_compute) {
+      wake_.wait_for(lock, kLookAgainAfter, [this] { return stop_ || !inbox_.empty() || mask_came_; });
     }
+    mask_came_ = false;
     arrived.swap(inbox_);
     stop = stop_;
   }
@@ -235,16 +186,30 @@ void EngineLoop::drop_cancelled() {
   }
 }
 
+// Between steps: the tokens whose masks have come since their logits.
+void EngineLoop::pick_kept() {
+  picked_.clear();
+  grace_left_ = {};
+  for (const auto& active : active_) {
+    if (active->kept_logits.empty()) continue;
+    if (pick_next(*active, active->sequence.length() - 1, active->kept_logits)) active->kept_logits.clear();
+  }
+  deliver_picked();
+}
+
 // Beside few tokens of answers a few guesses cost little, since the weights are read once for all; beside prompts every
 // token costs.
 void EngineLoop::guess() {
   const std::span<Sequence* const> running = scheduler_.running();
-  const auto decodes = [](const Sequence* sequence) { return sequence->pending() == 1 && !sequence->pooling; };
-  if (!options_.speculate || running.empty() || running.size() > kMaxGuesses || scheduler_.waiting() > 0) return;
-  if (!std::all_of(running.begin(), running.end(), decodes)) return;
-  auto tokens = static_cast<uint32_t>(running.size());
+  const auto computes_prompt = [](const Sequence* sequence) { return sequence->pending() > 1 || sequence->pooling; };
+  const auto decodes = [](const Sequence* sequence) { return sequence->pending() == 1; };
+  if (!options_.speculate || scheduler_.waiting() > 0) return;
+  if (std::any_of(running.begin(), running.end(), computes_prompt)) return;
+  auto tokens = static_cast<uint32_t>(std::count_if(running.begin(), running.end(), decodes));
+  if (tokens == 0 || tokens > kMaxGuesses) return;
   const uint32_t each = (Speculation::kMaxTokens - 1) / tokens;
   for (Sequence* sequence : running) {
+    if (!decodes(sequence)) continue;
     tokens += guess(find(sequence), tokens, std::min(each, Speculation::kMaxTokens - tokens));
   }
 }
@@ -267,7 +232,7 @@ uint32_t EngineLoop::guess(Active& active, uint32_t tokens, uint32_t most) {
 // While the step is computed, the masks of the tokens that it brings are worked out.
 void EngineLoop::begin_masks() {
   for (const auto& active : active_) {
-    if (active->not_masked.empty()) continue;
+    if (active->not_masked.empty() || !active->kept_logits.empty()) continue;
     std::span<const TokenId> guesses = std::span(active->sequence.tokens).subspan(active->sequence.length());
     const auto end = std::find_if(guesses.begin(), guesses.end(), [&](TokenId id) { return tokenizer_.is_eog(id); });
     guesses = guesses.first(static_cast<size_t>(end - guesses.begin()));
@@ -280,6 +245,9 @@ bool EngineLoop::run_step() {
   guess();
   begin_masks();
   const Step& step = scheduler_.next(pacer_);
+  for (const auto& active : active_) {
+    if (active->sequence.pending() > 0) active->kept_logits.clear();  // preempted: they are computed again
+  }
   count_places();
   if (step.batch.tokens.empty()) return false;
   const Clock::time_point now = Clock::now();
@@ -294,6 +262,7 @@ bool EngineLoop::run_step() {
   }
   picked_.clear();
   pooled_.clear();
+  grace_left_ = options_.mask_grace;
   const auto take_logits = [&](uint32_t first, uint32_t rows, const float* logits) {
     for (uint32_t r = 0; r < rows; r++) {
       pick_row(step.rows[first + r], {logits + size_t{r} * options_.vocab, options_.vocab});
@@ -305,19 +274,26 @@ bool EngineLoop::run_step() {
     }
   };
   backend_->execute(step.batch, take_logits, take_hidden);
-  const Clock::duration took = Clock::now() - now;
+  const Clock::duration waited = options_.mask_grace - grace_left_, took = Clock::now() - now - waited;
   const uint32_t prompt_tokens = static_cast<uint32_t>(step.batch.tokens.size()) - step.decoding;
-  pacer_.observe(step.decoding, prompt_tokens, milliseconds(took));
+  pacer_.observe(step.decoding, prompt_tokens, step.prompt_cost, milliseconds(took));
   if (prompt_tokens == 0) speculation_.observe(step.decoding, milliseconds(took));
   count_step(step.batch.tokens.size(), took);
   scheduler_.commit();
+  deliver_picked();
+  for (const auto& active : active_) {
+    if (!active->kept_logits.empty()) scheduler_.drop_guesses(&active->sequence);
+  }
+  for (Active* active : pooled_) deliver_embedding(*active);
+  return true;
+}
+
+void EngineLoop::deliver_picked() {
   for (size_t i = 0; i < picked_.size(); i++) {
     const Active* const active = picked_[i].active;
     if (deliver(picked_[i])) continue;
     while (i + 1 < picked_.size() && picked_[i + 1].active == active) i++;  // what would have followed its end
   }
-  for (Active* active : pooled_) deliver_embedding(*active);
-  return true;
 }
 
 void EngineLoop::pool_row(const OutputRow& row, std::span<const float> hidden) {
@@ -359,19 +335,47 @@ bool EngineLoop::came_true(const Active& active, const OutputRow& row) const {
          *before.token == row.sequence->tokens[row.position] && !tokenizer_.is_eog(*before.token);
 }
 
-Result<TokenId> EngineLoop::pick_token(Active& active, const OutputRow& row, std::span<const float> logits) {
+// The mask of the token that comes `ahead` of the answer's next one; nothing if it is late.
+std::optional<Result<MaskWorker::Mask>> EngineLoop::wait_for_mask(const Active& active, uint32_t ahead) {
+  const Clock::time_point begin = Clock::now();
+  // What was generated since the masks were begun were guesses then.
+  const uint32_t guesses = static_cast<uint32_t>(active.not_masked.size()) + ahead;
+  auto mask = masks_.wait(active.mask, guesses, begin + grace_left_);
+  grace_left_ = std::max(grace_left_ - (Clock::now() - begin), Clock::duration{});
+  return mask;
+}
+
+// What follows `position`; nothing if its mask is late.
+std::optional<Result<TokenId>> EngineLoop::pick_token(Active& active, uint32_t position,
+                                                      std::span<const float> logits) {
   if (active.failed) return *active.failed;
   const Request& request = active.request;
-  PickContext context = {.history = std::span(row.sequence->tokens).first(row.position + 1),
-                         .position = row.position + 1,
+  PickContext context = {.history = std::span(active.sequence.tokens).first(position + 1),
+                         .position = position + 1,
                          .choice = request.choice};
-  const uint32_t ahead = row.position + 1 - row.sequence->length();
+  const uint32_t ahead = position + 1 - active.sequence.length();
   if (request.ignore_eos || active.generated + ahead < request.min_tokens) context.suppressed = eog_;
   if (active.mask != nullptr) {
-    ASSIGN_OR_RETURN(context.allowed, masks_.wait(active.mask, ahead));
+    const std::optional<Result<MaskWorker::Mask>> mask = wait_for_mask(active, ahead);
+    if (!mask) return std::nullopt;
+    if (!mask->ok()) return mask->error();
+    context.allowed = **mask;
     if (!context.suppressed.empty() && !has_others(context.allowed, eog_)) context.suppressed = {};
   }
   return sampler_.pick(logits, request.sampling, context);
+}
+
+// False if the mask of what follows `position` is late.
+bool EngineLoop::pick_next(Active& active, uint32_t position, std::span<const float> logits) {
+  std::optional<Result<TokenId>> token = pick_token(active, position, logits);
+  if (!token) return false;
+  const Request& request = active.request;
+  Picked picked{.active = &active, .position = position, .token = std::move(*token), .logprobs = {}};
+  if (picked.token.ok() && (request.logprobs || request.top_logprobs > 0)) {
+    picked.logprobs = sampler_.logprobs(logits, *picked.token, request.top_logprobs);
+  }
+  picked_.push_back(std::move(picked));
+  return true;
 }
 
 void EngineLoop::pick_row(const OutputRow& row, std::span<const float> logits) {
@@ -388,12 +392,9 @@ void EngineLoop::pick_row(const OutputRow& row, std::span<const float> logits) {
     if (!came_true(active, row)) return;
     active.right_guesses = ahead;
   }
-  const Request& request = active.request;
-  Picked picked{.active = &active, .position = row.position, .token = pick_token(active, row, logits), .logprobs = {}};
-  if (picked.token.ok() && (request.logprobs || request.top_logprobs > 0)) {
-    picked.logprobs = sampler_.logprobs(logits, *picked.token, request.top_logprobs);
-  }
-  picked_.push_back(std::move(picked));
+  if (pick_next(active, row.position, logits)) return;
+  active.kept_logits.assign(logits.begin(), logits.end());
+  active.guessed = active.right_guesses;  // of the others nothing is known
 }
 
 // False if that was the answer's end.
@@ -467,6 +468,7 @@ void EngineLoop::finish(Active& active, TokenEvent last) {
     last.text += active.stops.finish();
   }
   scheduler_.remove(&active.sequence);
+  if (active.mask != nullptr) masks_.end(active.mask);
   RequestStats stats;
   stats.prompt_tokens = active.sequence.prompt_tokens;
   stats.cached_tokens = active.sequence.cached_tokens;

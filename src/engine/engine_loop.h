@@ -1,6 +1,7 @@
 // The thread that runs batched steps for one model: takes requests in, schedules, executes, picks tokens, streams text
 // out. Owned by the Engine; submit() from any thread, everything else in here happens on the loop's thread.
-// A request that fails ends alone. Cancelled requests give their pages back before the next step.
+// A request that fails ends alone. Cancelled requests give their pages back before the next step. An answer whose mask
+// is late sits out steps until it is there.
 #pragma once
 
 #include <atomic>
@@ -41,9 +42,11 @@ struct EngineLoopOptions {
   Pooling pooling = Pooling::kLast;  // where a request for an embedding does not say
   uint32_t context = 0;              // tokens per sequence at most; the scheduler's pages hold it
   SchedulerOptions scheduler;
-  double max_step_ms = 0;                         // as EngineOptions has it
-  bool speculate = true;                          // likewise
-  std::chrono::milliseconds mask_patience{1000};  // for a constraint's next mask, once the logits are there
+  double max_step_ms = 0;  // as EngineOptions has it
+  bool speculate = true;   // likewise
+  // For constraints' next masks, once the logits are there: a step waits for all of its own so long and then goes on
+  // without those that are late; an answer waits so long for one, and then fails.
+  std::chrono::milliseconds mask_grace{5}, mask_patience{1000};
 };
 
 class EngineLoop {
@@ -80,7 +83,10 @@ class EngineLoop {
     std::optional<Pooler> pooler;           // of a request for an embedding
     std::shared_ptr<MaskWorker::Job> mask;  // with a constraint
     std::vector<TokenId> not_masked;        // with a constraint: what was generated since its masks were begun
-    uint32_t limit = 0;                     // tokens generated at most
+    // While the mask of its next token is late: what the token is picked from, and all its tokens are computed. Else
+    // empty.
+    std::vector<float> kept_logits;
+    uint32_t limit = 0;  // tokens generated at most
     uint32_t generated = 0;
     std::vector<PromptScore> prompt_scores;  // until the first token
     std::optional<Error> failed;             // while its prompt was scored
@@ -99,17 +105,22 @@ class EngineLoop {
   Status validate_generation(const Request& request) const;
   void run();
   void note_progress();
-  bool take_requests();
+  void note_mask();
+  bool take_requests(bool nothing_to_compute);
   void drop_cancelled();
+  void pick_kept();
   void guess();
   uint32_t guess(Active& active, uint32_t tokens, uint32_t most);
   void begin_masks();
   bool run_step();
   void score_prompt_token(Active& active, uint32_t position, std::span<const float> logits);
   bool came_true(const Active& active, const OutputRow& row) const;
-  Result<TokenId> pick_token(Active& active, const OutputRow& row, std::span<const float> logits);
+  std::optional<Result<MaskWorker::Mask>> wait_for_mask(const Active& active, uint32_t ahead);
+  std::optional<Result<TokenId>> pick_token(Active& active, uint32_t position, std::span<const float> logits);
+  bool pick_next(Active& active, uint32_t position, std::span<const float> logits);
   void pick_row(const OutputRow& row, std::span<const float> logits);
   void pool_row(const OutputRow& row, std::span<const float> hidden);
+  void deliver_picked();
   bool deliver(Picked& picked);
   void deliver_embedding(Active& active);
   void finish(Active& active, TokenEvent last);
@@ -126,10 +137,10 @@ class EngineLoop {
   StepPacer pacer_;
   Speculation speculation_;
   Sampler sampler_;
-  MaskWorker masks_;
   std::vector<std::unique_ptr<Active>> active_;  // by arrival
-  std::vector<Picked> picked_;                   // in this step
+  std::vector<Picked> picked_;                   // in this step, or before it from what was kept
   std::vector<Active*> pooled_;                  // whose last hidden state came in this step
+  Clock::duration grace_left_{};                 // what may still be waited for masks in this step
   EngineMetrics metrics_;
   std::atomic<Clock::rep> last_progress_{0};  // 0: there is nothing to do
 
@@ -138,8 +149,10 @@ class EngineLoop {
   std::vector<std::unique_ptr<Active>> inbox_;
   uint64_t arrivals_ = 0;
   uint32_t unfinished_ = 0;  // in the inbox or active
+  bool mask_came_ = false;   // since requests were taken
   bool stop_ = false;
 
+  MaskWorker masks_;    // its threads use the mutex
   std::thread thread_;  // last: it uses all the others
 };
 

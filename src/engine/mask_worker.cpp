@@ -17,7 +17,9 @@
 namespace ingle {
 namespace {
 
-constexpr uint32_t kMaxThreads = 8;
+constexpr uint32_t kMaxThreads = 12;
+constexpr uint32_t kMaxSlow = 8;                     // threads at work on jobs that took long last time
+constexpr std::chrono::milliseconds kLong{20};       // for an order's masks
 constexpr std::chrono::milliseconds kHelpAfter{20};  // of waiting for a job that nobody has begun
 constexpr std::chrono::seconds kLastWait{2};         // of the destructor, for threads that are still at work
 
@@ -36,6 +38,10 @@ struct MaskWorker::Job {
   std::optional<Error> failed;  // why there are no more of them
   State state = State::kReady;
   bool has_new_order = false;  // while it runs
+  bool slow = false;           // the last order took long
+  // Of the mask that is asked for and isn't there yet.
+  std::optional<Clock::time_point> wanted;
+  Clock::time_point help_at;
   // The thread's. Between orders the constraint has accepted their tokens, but none of the guesses.
   std::unique_ptr<Constraint> constraint;
   std::vector<std::vector<uint32_t>> masks;  // those that are ready may be read
@@ -46,11 +52,15 @@ struct MaskWorker::Shared {
   std::mutex mutex;
   std::condition_variable work, done;
   std::deque<std::shared_ptr<Job>> queue;
-  uint32_t threads = 0, idle = 0;
+  uint32_t threads = 0, idle = 0, slow = 0;  // the last: at work on slow jobs
   bool stop = false;
+  std::function<void()> on_mask;
 
   static void start_thread(const std::shared_ptr<Shared>& shared);
   void run();
+  std::deque<std::shared_ptr<Job>>::iterator find_next();
+  void work_on(const std::shared_ptr<Job>& job, std::unique_lock<std::mutex>& lock);
+  void tell();
   void fulfil(Job& job, std::unique_lock<std::mutex>& lock);
   void enqueue(const std::shared_ptr<Job>& job);
 };
@@ -68,23 +78,43 @@ void MaskWorker::Shared::start_thread(const std::shared_ptr<Shared>& shared) {
 void MaskWorker::Shared::run() {
   std::unique_lock lock(mutex);
   while (!stop) {
-    if (queue.empty()) {
+    const auto next = find_next();
+    if (next == queue.end()) {
       if (idle > 0) break;  // one that waits is enough
       idle++;
-      work.wait(lock, [this] { return stop || !queue.empty(); });
+      work.wait(lock, [this] { return stop || find_next() != queue.end(); });
       idle--;
       continue;
     }
-    const std::shared_ptr<Job> job = std::move(queue.front());
-    queue.pop_front();
-    job->state = Job::State::kRunning;
-    fulfil(*job, lock);
-    job->state = Job::State::kReady;
-    done.notify_all();
-    if (std::exchange(job->has_new_order, false)) enqueue(job);
+    const std::shared_ptr<Job> job = *next;
+    queue.erase(next);
+    work_on(job, lock);
   }
   threads--;
   done.notify_all();
+}
+
+// The first in the queue. Slow jobs leave threads to the others, who would else wait for theirs as long as they take.
+std::deque<std::shared_ptr<MaskWorker::Job>>::iterator MaskWorker::Shared::find_next() {
+  return std::find_if(queue.begin(), queue.end(), [this](const auto& job) { return !job->slow || slow < kMaxSlow; });
+}
+
+void MaskWorker::Shared::work_on(const std::shared_ptr<Job>& job, std::unique_lock<std::mutex>& lock) {
+  const Clock::time_point began = Clock::now();
+  job->state = Job::State::kRunning;
+  slow += job->slow;
+  fulfil(*job, lock);
+  slow -= job->slow;
+  job->slow = Clock::now() - began > kLong;
+  job->state = Job::State::kReady;
+  tell();
+  if (std::exchange(job->has_new_order, false)) enqueue(job);
+}
+
+// Under the mutex, as the destructor says that it has begun.
+void MaskWorker::Shared::tell() {
+  done.notify_all();
+  if (on_mask && !stop) on_mask();
 }
 
 // The masks of the job's order, one after the other, as long as there is no other order and the engine is there, which
@@ -109,7 +139,7 @@ void MaskWorker::Shared::fulfil(Job& job, std::unique_lock<std::mutex>& lock) {
     status = unlocked([&] { return job.constraint->allowed(mask); });
     if (!status.ok() || job.has_new_order || stop) break;
     job.ready = accepted + 1;
-    done.notify_all();
+    tell();
     if (accepted == order.guesses.size() || !mask_has(mask, order.guesses[accepted])) break;
     status = unlocked([&] { return job.constraint->accept(order.guesses[accepted]); });
     if (status.ok()) accepted++;
@@ -127,8 +157,10 @@ void MaskWorker::Shared::enqueue(const std::shared_ptr<Job>& job) {
   work.notify_one();
 }
 
-MaskWorker::MaskWorker(uint32_t vocab, Milliseconds patience)
-    : vocab_(vocab), patience_(patience), shared_(std::make_shared<Shared>()) {}
+MaskWorker::MaskWorker(uint32_t vocab, Milliseconds patience, std::function<void()> on_mask)
+    : vocab_(vocab), patience_(patience), shared_(std::make_shared<Shared>()) {
+  shared_->on_mask = std::move(on_mask);
+}
 
 MaskWorker::~MaskWorker() {
   std::unique_lock lock(shared_->mutex);
@@ -153,6 +185,7 @@ void MaskWorker::advance(const std::shared_ptr<Job>& job, std::span<const TokenI
   job->order = {.tokens = {tokens.begin(), tokens.end()}, .guesses = {guesses.begin(), guesses.end()}};
   job->ready = 0;
   job->failed.reset();
+  job->wanted.reset();
   if (job->state == Job::State::kRunning) {
     job->has_new_order = true;  // it is at work on guesses that came to nothing
     return;
@@ -161,23 +194,42 @@ void MaskWorker::advance(const std::shared_ptr<Job>& job, std::span<const TokenI
   shared_->enqueue(job);
 }
 
-Result<std::span<const uint32_t>> MaskWorker::wait(const std::shared_ptr<Job>& job, uint32_t guesses) {
-  const auto deadline = std::chrono::steady_clock::now() + patience_;
-  const auto ready = [&] { return job->ready > guesses || job->state == Job::State::kReady; };
+std::optional<Result<MaskWorker::Mask>> MaskWorker::wait(const std::shared_ptr<Job>& job, uint32_t guesses,
+                                                         Clock::time_point until) {
   std::unique_lock lock(shared_->mutex);
-  while (!shared_->done.wait_until(lock, std::min(deadline, std::chrono::steady_clock::now() + kHelpAfter), ready)) {
-    // The threads there are may be stuck with other jobs.
-    const bool untouched = job->state == Job::State::kQueued;
-    if (untouched && shared_->idle == 0 && shared_->threads < kMaxThreads) Shared::start_thread(shared_);
-    if (std::chrono::steady_clock::now() < deadline) continue;
-    if (untouched) std::erase(shared_->queue, job);
-    return Error{ErrorCode::kResourceExhausted,
-                 fmt::format("the grammar took more than {} ms to say which token may come next", patience_.count()),
-                 "simplify it"};
+  Clock::time_point now = Clock::now();
+  if (!job->wanted) {
+    job->wanted = now;
+    job->help_at = now + kHelpAfter;
   }
-  if (job->ready > guesses) return std::span<const uint32_t>(job->masks[guesses]);
+  const Clock::time_point deadline = *job->wanted + patience_;
+  for (; job->ready <= guesses && job->state != Job::State::kReady; now = Clock::now()) {
+    if (now >= deadline) {
+      return Error{ErrorCode::kResourceExhausted,
+                   fmt::format("the grammar took more than {} ms to say which token may come next", patience_.count()),
+                   "simplify it"};
+    }
+    if (now >= job->help_at) help(*job);
+    if (now >= until) return std::nullopt;
+    shared_->done.wait_until(lock, std::min({until, deadline, job->help_at}));
+  }
+  job->wanted.reset();
+  if (job->ready > guesses) return Mask(job->masks[guesses]);
   CHECK(job->failed);
   return *job->failed;
+}
+
+// Under the mutex. The threads there are may be stuck with other jobs.
+void MaskWorker::help(Job& job) {
+  job.help_at = Clock::now() + kHelpAfter;
+  if (job.state != Job::State::kQueued || shared_->idle > 0 || shared_->threads == kMaxThreads) return;
+  Shared::start_thread(shared_);
+}
+
+void MaskWorker::end(const std::shared_ptr<Job>& job) {
+  const std::lock_guard lock(shared_->mutex);
+  std::erase(shared_->queue, job);
+  job->has_new_order = false;
 }
 
 }  // namespace ingle

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/thread_priority.h"
 #include "grammar/ebnf.h"
 #include "grammar/grammar_text.h"
 #include "grammar/json_schema.h"
@@ -178,8 +179,9 @@ void Grammars::Shared::keep(const std::string& text, const std::shared_ptr<const
   }
 }
 
-// On a thread of its own.
+// On a thread of its own. Running answers have the machine first.
 void Grammars::Shared::compile(const std::string& text, Job& job) {
+  lower_this_threads_priority();
   std::optional<Compiled> result;
   size_t bytes = 0;
   try {

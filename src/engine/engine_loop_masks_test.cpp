@@ -1,0 +1,239 @@
+// Constraints that take long: who waits for them, and who doesn't.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <ctime>
+#include <thread>
+
+#include "engine/engine_loop.h"
+#include "engine/toy_constraints_test.h"
+
+namespace ingle {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Nobody's patience ends, but that of a test that hangs.
+EngineLoopOptions patient(const SchedulerOptions& scheduler = {.pages = 64}) {
+  return {.vocab = kVocab, .context = 160, .scheduler = scheduler, .mask_patience = milliseconds(10'000)};
+}
+
+Request winding(Tokens prompt, uint32_t max_tokens, OnMask on_mask = nullptr) {
+  Request request = greedy(std::move(prompt), max_tokens);
+  request.ignore_eos = true;
+  request.constraint = std::make_shared<Winding>(std::move(on_mask));
+  return request;
+}
+
+Request free_running(Tokens prompt, uint32_t max_tokens) {
+  Request request = greedy(std::move(prompt), max_tokens);
+  request.ignore_eos = true;
+  return request;
+}
+
+// An answer whose mask of its fourth token is late until the gate opens.
+class LateAnswer {
+ public:
+  LateAnswer(World& world, const Gate& gate, Tokens prompt, uint32_t max_tokens) {
+    expected_ = World({.vocab = kVocab, .context = 160, .scheduler = {.pages = 8}}).answer(winding(prompt, max_tokens));
+    stream_ = world.submit(winding(prompt, max_tokens, [this, &gate](const Tokens& tokens) {
+      if (tokens.size() != 3) return;
+      is_late_ = true;
+      gate.wait();
+    }));
+  }
+
+  // Until no step is computed any more.
+  void wait_until_late(const World& world) const {
+    while (!is_late_) std::this_thread::sleep_for(milliseconds(1));
+    uint64_t steps = 0;
+    do {
+      steps = world.backend->steps;
+      std::this_thread::sleep_for(milliseconds(30));
+    } while (steps != world.backend->steps);
+  }
+  TokenStream& stream() { return *stream_; }
+  void drop() { stream_.reset(); }
+  const Tokens& expected() const { return expected_.tokens; }
+
+ private:
+  TokenEvent expected_;
+  std::atomic<bool> is_late_{false};
+  std::unique_ptr<TokenStream> stream_;
+};
+
+TEST(LateMask, KeepsNobodyElseWaiting) {
+  Gate gate;
+  EngineLoopOptions options = patient();
+  options.speculate = false;
+  World world(options);
+  LateAnswer late(world, gate, {5, 6}, 20);
+  late.wait_until_late(world);
+  EXPECT_EQ(world.answer(free_running({3, 5}, 100)).tokens, expected_answer({3, 5}, 100, true));
+  EXPECT_EQ(world.answer(winding({4, 6}, 30)).tokens.size(), 30u) << "another's masks come, too";
+  EXPECT_EQ(late.stream().next().tokens.size(), 3u);
+  EXPECT_FALSE(late.stream().try_next());
+  gate.open();
+  const TokenEvent rest = World::read(late.stream());
+  EXPECT_EQ(rest.finish, FinishReason::kLength);
+  EXPECT_EQ(rest.tokens, Tokens(late.expected().begin() + 3, late.expected().end()));
+  EXPECT_EQ(world.backend->computed_tokens, (2u + 99) + (2 + 29) + (2 + 19)) << "nothing is computed twice";
+}
+
+// The loop sleeps while there is nothing but the mask to wait for.
+TEST(LateMask, TakesNoTimeOfTheProcessor) {
+  Gate gate;
+  World world(patient());
+  LateAnswer late(world, gate, {5, 6}, 20);
+  late.wait_until_late(world);
+  const std::clock_t before = std::clock();
+  std::this_thread::sleep_for(milliseconds(300));
+  EXPECT_LT(std::clock() - before, CLOCKS_PER_SEC / 10);
+  gate.open();
+  EXPECT_EQ(World::read(late.stream()).tokens, late.expected());
+}
+
+TEST(LateMask, CanBeCancelled) {
+  Gate gate;
+  World world(patient({.pages = 5}));
+  LateAnswer late(world, gate, {5, 6}, 20);
+  late.wait_until_late(world);
+  late.stream().cancel();
+  EXPECT_EQ(World::read(late.stream()).finish, FinishReason::kCancelled);
+  EXPECT_EQ(world.loop->metrics().pages_held, 0u);
+  EXPECT_EQ(world.answer(free_running({3}, 150)).tokens, expected_answer({3}, 150, true));
+  LateAnswer dropped(world, gate, {5, 6}, 20);
+  dropped.wait_until_late(world);
+  dropped.drop();
+  EXPECT_EQ(world.answer(free_running({4}, 150)).tokens, expected_answer({4}, 150, true));
+  gate.open();
+}
+
+TEST(LateMask, KeepsNoEngineFromItsEnd) {
+  Gate gate;
+  std::thread reader;
+  std::unique_ptr<LateAnswer> late;
+  {
+    World world(patient());
+    late = std::make_unique<LateAnswer>(world, gate, Tokens{5, 6}, 20);
+    late->wait_until_late(world);
+    reader = std::thread([&] {
+      EXPECT_EQ(World::read(late->stream()).finish, FinishReason::kCancelled);
+      gate.open();  // the threads of masks are waited for
+    });
+  }
+  reader.join();
+}
+
+TEST(LateMask, MayBePreempted) {
+  Gate gate;
+  World world(patient({.pages = 5, .prefix_cache = false}));
+  world.on_step = [] { std::this_thread::sleep_for(milliseconds(2)); };
+  const auto first = world.submit(free_running({3}, 150));
+  LateAnswer late(world, gate, Tokens(40, 5), 60);
+  EXPECT_EQ(World::read(*first).tokens, expected_answer({3}, 150, true));
+  EXPECT_GT(world.loop->metrics().preemptions, 0u);
+  late.wait_until_late(world);
+  gate.open();
+  EXPECT_EQ(World::read(late.stream()).tokens, late.expected());
+}
+
+// The patience counts from the logits on, whatever else is computed meanwhile.
+TEST(LateMask, ThatNeverComesEndsItsAnswer) {
+  Gate gate;
+  EngineLoopOptions options = patient();
+  options.mask_patience = milliseconds(100);
+  World world(options);
+  world.on_step = [] { std::this_thread::sleep_for(milliseconds(3)); };
+  const auto other = world.submit(free_running({3}, 150));
+  LateAnswer late(world, gate, {5, 6}, 20);
+  const TokenEvent answer = World::read(late.stream());
+  EXPECT_EQ(answer.finish, FinishReason::kError);
+  EXPECT_EQ(answer.tokens.size(), 3u);
+  EXPECT_EQ(other->try_next()->finish, FinishReason::kNone) << "it waited for the other's end";
+  EXPECT_EQ(World::read(*other).finish, FinishReason::kLength);
+  gate.open();
+}
+
+TEST(LateMask, MayComeWithEveryToken) {
+  EngineLoopOptions options = patient();
+  options.mask_patience = milliseconds(500);
+  World world(options);
+  const auto late = [](const Tokens&) { std::this_thread::sleep_for(milliseconds(30)); };
+  EXPECT_EQ(world.answer(winding({5, 6}, 30, late)).finish, FinishReason::kLength) << "the patience is for each";
+}
+
+// The answer goes round in a circle, so that guesses are right, but for the mask it would be one letter.
+TEST(LateMask, OfAGuessLeavesTheTokensBeforeIt) {
+  Tokens answers[2];
+  uint64_t steps = 0;
+  for (const bool late : {false, true}) {
+    EngineLoopOptions options = patient();
+    options.mask_grace = milliseconds(1);
+    World world(options);
+    world.on_logits = [](uint64_t, std::vector<float>& logits) {
+      logits.assign(kVocab, -8.0f);
+      for (TokenId id = 1; id <= 3; id++) logits[id] = static_cast<float>(id);
+    };
+    world.on_step = [] { std::this_thread::sleep_for(milliseconds(1)); };  // with guesses no longer than without
+    answers[late] = world
+                        .answer(winding({5, 6}, 150,
+                                        [&](const Tokens& tokens) {
+                                          if (late && tokens.size() % 2 == 1)
+                                            std::this_thread::sleep_for(milliseconds(3));
+                                        }))
+                        .tokens;
+    steps += world.backend->steps;
+  }
+  EXPECT_LT(steps, 2u * 140) << "there were guesses";
+  EXPECT_EQ(answers[1], answers[0]);
+  EXPECT_THAT(answers[0], testing::AllOf(testing::Contains(2), testing::Contains(3)));
+}
+
+// Some masks are late by more than the grace, some by less, and those of guesses as well as of sure tokens.
+TEST(LateMask, ChangesNoAnswer) {
+  const auto request_of = [](uint32_t user, const OnMask& on_mask) {
+    Request request = winding(Tokens(20 + user, static_cast<TokenId>(1 + user % 3)), 60, on_mask);
+    if (user % 3 == 2) request.constraint = nullptr;
+    request.sampling.temperature = user % 2 == 0 ? 0.7f : 0;
+    request.sampling.seed = user;
+    request.min_tokens = user % 40;
+    request.ignore_eos = user % 4 == 0;
+    request.logprobs = true;
+    request.top_logprobs = 2;
+    return request;
+  };
+  const OnMask on_mask = [](const Tokens& tokens) {
+    const uint64_t kind = toy_state(tokens) % 16;
+    if (kind < 4) std::this_thread::sleep_for(std::chrono::microseconds(500 << kind));
+  };
+  const auto repeat_few_letters = [](uint64_t state, std::vector<float>& logits) {
+    for (TokenId id = 1; id < 3; id++) logits[id] = state % 5 == 0 ? logits[id] : static_cast<float>(4 * id);
+  };
+  uint64_t preemptions = 0;
+  for (const uint32_t users : {1u, 2u, 3u, 9u}) {
+    EngineLoopOptions options = patient({.pages = 10, .windows = {{.window = 40, .pages = 10}}, .prefill_chunk = 16});
+    options.mask_grace = milliseconds(1);
+    World crowded(options);
+    crowded.on_logits = repeat_few_letters;
+    std::vector<std::unique_ptr<TokenStream>> streams;
+    for (uint32_t user = 0; user < users; user++) streams.push_back(crowded.submit(request_of(user, on_mask)));
+    for (uint32_t user = 0; user < users; user++) {
+      options.speculate = false;
+      World alone(options);
+      alone.on_logits = repeat_few_letters;
+      const TokenEvent expected = alone.answer(request_of(user, nullptr)), answer = World::read(*streams[user]);
+      EXPECT_EQ(answer.tokens, expected.tokens) << users << " users, " << user;
+      EXPECT_EQ(answer.logprobs, expected.logprobs);
+      EXPECT_EQ(answer.top_logprobs, expected.top_logprobs);
+      EXPECT_EQ(answer.finish, expected.finish);
+    }
+    preemptions += crowded.loop->metrics().preemptions;
+  }
+  EXPECT_GT(preemptions, 0u);
+}
+
+}  // namespace
+}  // namespace ingle
