@@ -120,8 +120,7 @@ class ToyBackend final : public Backend {
     std::vector<Slot>& slots = groups_[copy.group].slots;
     const size_t from = size_t{copy.from} * kPageTokens, to = size_t{copy.to} * kPageTokens;
     CHECK(from + kPageTokens <= slots.size() && to + kPageTokens <= slots.size() && from != to);
-    std::copy_n(slots.begin() + static_cast<ptrdiff_t>(from), kPageTokens,
-                slots.begin() + static_cast<ptrdiff_t>(to));
+    std::copy_n(slots.begin() + static_cast<ptrdiff_t>(from), kPageTokens, slots.begin() + static_cast<ptrdiff_t>(to));
   }
 
   // What the first token of the step sees through the group's window is what group 0 has; the rest may be gone.
