@@ -134,7 +134,7 @@ Result<std::vector<double>> measure(Engine& engine, const std::vector<Tokens>& c
 }
 
 Status run(Options options, Console& console) {
-  options.depth = static_cast<uint32_t>(page_tokens(options.depth));  // whole pages are what the prefix cache keeps
+  options.depth = static_cast<uint32_t>(page_tokens(options.depth));
   const uint32_t max_users = *std::max_element(options.users.begin(), options.users.end());
   if (options.model.engine.context == 0) {
     ASSIGN_OR_RETURN(options.model.engine.context, context_for(options));

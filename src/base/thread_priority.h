@@ -3,7 +3,7 @@
 
 namespace ingle {
 
-// From now on the calling thread gets about a quarter of the time that one of the others gets, where both want a core.
+// From now on the calling thread gets less of a core than another that wants it too: on Linux about half as much.
 void lower_this_threads_priority();
 
 }  // namespace ingle

@@ -258,14 +258,33 @@ TEST(MaskWorker, LeavesGuessesWhereTheyCameToNothing) {
 
 TEST(MaskWorker, WaitsNoLongerThanItIsTold) {
   Gate gate;
-  MaskWorker worker(kVocab, milliseconds(100));
+  MaskWorker worker(kVocab, milliseconds(1000));
   const auto job = worker.begin(std::make_unique<Rising>(0, [&](const Tokens&) { gate.wait(); }));
   EXPECT_FALSE(worker.wait(job, 0, MaskWorker::Clock::now()));
   EXPECT_FALSE(worker.wait(job, 0, MaskWorker::Clock::now() + milliseconds(5)));
-  std::this_thread::sleep_for(milliseconds(100));
+  std::this_thread::sleep_for(milliseconds(1000));
   const auto late = worker.wait(job, 0, MaskWorker::Clock::now());
-  ASSERT_TRUE(late) << "it has been asked for since 105 ms";
-  EXPECT_THAT(late->error().to_string(), HasSubstr("100 ms"));
+  ASSERT_TRUE(late) << "it has been asked for since 1005 ms";
+  EXPECT_THAT(late->error().to_string(), HasSubstr("1000 ms"));
+  gate.open();
+}
+
+// A step may take longer than the patience, and nobody asks meanwhile.
+TEST(MaskWorker, OneThatHangsKeepsNoThreadFromOthersWhileNobodyAsks) {
+  Gate gate;
+  MaskWorker worker(kVocab, milliseconds(300));
+  std::promise<void> begun;
+  const auto hung = worker.begin(std::make_unique<Rising>(0, [&](const Tokens&) {
+    begun.set_value();
+    gate.wait();
+  }));
+  begun.get_future().wait();
+  const auto other = worker.begin(std::make_unique<Rising>(0));
+  EXPECT_FALSE(worker.wait(other, 0, MaskWorker::Clock::now()));
+  std::this_thread::sleep_for(milliseconds(600));
+  const auto mask = worker.wait(other, 0, MaskWorker::Clock::now());
+  ASSERT_TRUE(mask);
+  EXPECT_TRUE(mask->ok());
   gate.open();
 }
 
@@ -286,7 +305,7 @@ TEST(MaskWorker, TellsOfEveryMaskUntilItEnds) {
     begun.get_future().wait();
     told = 0;
     opener = std::thread([&] {
-      std::this_thread::sleep_for(milliseconds(20));
+      std::this_thread::sleep_for(milliseconds(300));
       gate.open();
     });
   }

@@ -210,7 +210,10 @@ std::optional<Result<MaskWorker::Mask>> MaskWorker::wait(const std::shared_ptr<J
                    "simplify it"};
     }
     if (now >= job->help_at) help(*job);
-    if (now >= until) return std::nullopt;
+    if (now >= until) {
+      help(*job);  // the next step may take longer than the patience
+      return std::nullopt;
+    }
     shared_->done.wait_until(lock, std::min({until, deadline, job->help_at}));
   }
   job->wanted.reset();

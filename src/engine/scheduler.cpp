@@ -13,6 +13,9 @@ namespace {
 // Prompt tokens in a step beyond which more of them cost no less each: reading the weights hides behind them.
 constexpr uint32_t kWorthwhile = 64;
 
+// Prompt tokens that are worth a turn, where others have used most of a step.
+constexpr uint32_t kLeastSlice = 8;
+
 // Of so many slices of an owner's prompts one is of the prompt that had none for longest, however much it has left.
 constexpr uint32_t kRound = 4;
 
@@ -206,8 +209,9 @@ void Scheduler::grow_running() {
 // what is left of the burst and nobody more urgent is kept waiting: then they alone are in `prompts`, and `budget` is
 // theirs.
 bool Scheduler::goes_on_with_burst(double& budget, std::vector<Sequence*>& prompts) {
-  const auto first_long = std::partition(
-      prompts.begin(), prompts.end(), [this](const Sequence* sequence) { return sequence->pending() <= burst_left_; });
+  const auto first_long = std::partition(prompts.begin(), prompts.end(), [this](const Sequence* sequence) {
+    return options_.prompt_cost.of(sequence->computed, sequence->pending()) <= burst_left_;
+  });
   const std::span<Sequence* const> fitting(prompts.begin(), first_long), too_long(first_long, prompts.end());
   const auto is_outranked = [&](const Sequence* sequence) {
     return std::any_of(too_long.begin(), too_long.end(),
@@ -219,16 +223,17 @@ bool Scheduler::goes_on_with_burst(double& budget, std::vector<Sequence*>& promp
     return false;
   }
   prompts.erase(first_long, prompts.end());
-  budget = StepPacer::kUnlimited;
+  budget = burst_left_;
   return true;
 }
 
-// How many tokens of a prompt go into a step that has `used` of other prompts, where those left may cost `budget`.
-uint32_t Scheduler::slice_of(const Sequence& sequence, double budget, uint32_t used) const {
-  const uint32_t most = std::min(sequence.pending(), options_.prefill_chunk - used);
+// How many of the prompt's next `most` tokens go into a step that has `used` of other prompts, where what is left may
+// cost `budget`. 0 if that is too little to be worth a turn.
+uint32_t Scheduler::slice_of(const Sequence& sequence, uint32_t most, double budget, uint32_t used) const {
   const uint32_t fitting = options_.prompt_cost.fitting(sequence.computed, budget);
   if (fitting >= most) return most;
-  return fitting == 0 && used == 0 ? 1 : StepPacer::fill_tiles(fitting, step_.decoding + used);
+  if (used > 0 && fitting < kLeastSlice) return 0;
+  return std::max(StepPacer::fill_tiles(fitting, step_.decoding + used), 1u);
 }
 
 // tokens[i] of running_[i] in this step: whole slices, as the turns are, which cost no more than the budget. Where no
@@ -247,16 +252,19 @@ void Scheduler::plan_prefill(double budget, std::vector<uint32_t>& tokens) {
     Sequence* const sequence = *first;
     // None overtakes it: it would wait for ever.
     if (options_.whole_prompts && sequence->pending() > options_.prefill_chunk - used) break;
-    prompts.erase(first);
-    if (!std::exchange(sequence->begun, true)) look_again(sequence);
+    if (!sequence->begun) look_again(sequence);
     const uint32_t computed = sequence->computed;
-    const uint32_t fitting = slice_of(*sequence, budget, used);
+    const uint32_t most = std::min(sequence->pending(), options_.prefill_chunk - used);
+    const uint32_t fitting = slice_of(*sequence, most, budget, used);
     if (fitting == 0) break;
+    prompts.erase(first);
+    sequence->begun = true;
     const uint32_t slice = kv_.stretch(sequence->tables, computed + fitting) - computed;
     const bool completed = slice == sequence->pending();
     tokens[std::lower_bound(running_.begin(), running_.end(), sequence, earlier) - running_.begin()] = slice;
     const double cost = options_.prompt_cost.of(computed, slice);
-    budget = std::max(budget - cost, 0.0);
+    // Who could not have all that it wanted leaves nothing.
+    budget = fitting < most ? 0 : std::max(budget - cost, 0.0);
     step_.prompt_cost += cost;
     used += slice;
     sequence->last_turn = sequence->account->last_turn = shares_.next_turn();
@@ -264,7 +272,7 @@ void Scheduler::plan_prefill(double budget, std::vector<uint32_t>& tokens) {
     most_urgent = std::min(most_urgent, sequence->priority);
     if (completed && one_by_one && used >= kWorthwhile) break;
   }
-  burst_left_ = step_.answers() == 0 ? kBurst : burst_left_ - std::min(burst_left_, used);
+  burst_left_ = step_.answers() == 0 ? kBurst : std::max(burst_left_ - step_.prompt_cost, 0.0);
   const bool had_none = std::find(prompts.begin(), prompts.end(), earliest) != prompts.end();
   if (had_none && most_urgent < earliest->priority) earliest->passed_over++;
 }

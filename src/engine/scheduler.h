@@ -22,9 +22,10 @@
 namespace ingle {
 
 inline constexpr uint32_t kMaxGuesses = 3;  // of all sequences together
-// Tokens of prompts that come while no answer runs: computed in whole steps even when the first of them have their
-// answers, since all are answered sooner if these wait for the others a little. Bounds what that may delay an answer.
-inline constexpr uint32_t kBurst = 1024;
+// What prompts may cost that come while no answer runs: they are computed in whole steps even when the first of them
+// have their answers, since all are answered sooner if these wait for the others a little. Bounds what that may delay
+// an answer.
+inline constexpr double kBurst = 1024;
 
 struct SchedulerOptions {
   uint32_t pages = 0;                    // of group 0's pool; a sequence may grow to all of them
@@ -106,7 +107,7 @@ class Scheduler {
   void remember(Sequence* sequence, uint32_t tokens);
   void remember_step(Sequence* sequence, uint32_t begin);
   bool goes_on_with_burst(double& budget, std::vector<Sequence*>& prompts);
-  uint32_t slice_of(const Sequence& sequence, double budget, uint32_t used) const;
+  uint32_t slice_of(const Sequence& sequence, uint32_t most, double budget, uint32_t used) const;
   void plan_prefill(double budget, std::vector<uint32_t>& tokens);
   void record(Sequence* sequence, uint32_t tokens);
 
@@ -115,7 +116,7 @@ class Scheduler {
   FairShare shares_;
   std::vector<Sequence*> waiting_, running_;  // each by arrival
   uint64_t preemptions_ = 0;
-  uint32_t burst_left_ = 0;  // tokens
+  double burst_left_ = 0;  // of its cost
   Step step_;
 };
 

@@ -274,6 +274,45 @@ TEST(Scheduler, PromptsTakeTurns) {
   EXPECT_EQ(world.active[1].sequence->computed, 64u);
 }
 
+// What a slice that was cut leaves of the budget is too little for anybody.
+TEST(Scheduler, ThePacersSlicesGoRoundBetweenOwnersAndPrompts) {
+  for (const bool one_owner : {false, true}) {
+    World world({.pages = 512, .prefill_chunk = 512, .max_sequences = 8, .prefix_cache = false});
+    StepPacer pacer(100);
+    for (int i = 0; i < 60; i++) pacer.observe(1, 37, 37.7, 90);
+    world.submit({1}, 400);
+    ASSERT_TRUE(world.step(pacer));
+    for (uint64_t i = 0; i < 2; i++) {
+      world.submit(Tokens(4000, static_cast<TokenId>(i)), 4001);
+      world.set_turn(0, one_owner ? 1 : 1 + i);
+    }
+    for (int i = 0; i < 60; i++) ASSERT_TRUE(world.step(pacer));
+    const uint32_t first = world.active[1].sequence->computed, second = world.active[2].sequence->computed;
+    EXPECT_EQ(first + second, 60 * 35u) << "with the answer's token each step fills its tiles";
+    EXPECT_NEAR(second, first / (one_owner ? 3.0 : 1.0), 72) << "every fourth is the one's with more left";
+  }
+}
+
+// A prompt that is never reached is passed over, until it goes before all.
+TEST(Scheduler, MoreUrgentPromptsDoNotKeepOneWaitingForEver) {
+  World world({.pages = 512, .prefill_chunk = 512, .max_sequences = 4, .prefix_cache = false});
+  StepPacer pacer(100);
+  for (int i = 0; i < 60; i++) pacer.observe(1, 37, 37.7, 90);
+  world.submit({1}, 800);
+  ASSERT_TRUE(world.step(pacer));
+  world.submit(Tokens(400, 1), 401);
+  const Sequence* const patient = world.active[1].sequence.get();
+  int steps = 0;
+  for (; patient->computed == 0 && steps < 100; steps++) {
+    if (world.active.size() < 3) {
+      world.submit(Tokens(6 * 35, 2), 6 * 35 + 1);
+      world.set_turn(-1, 0);
+    }
+    ASSERT_TRUE(world.step(pacer));
+  }
+  EXPECT_NEAR(steps, kMostPassedOver, 3);
+}
+
 TEST(Scheduler, PromptsThatComeTogetherHaveWholeStepsToBeginWith) {
   World world({.pages = 256, .prefill_chunk = 512, .max_sequences = 20, .prefix_cache = false});
   StepPacer pacer(100);

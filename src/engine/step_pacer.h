@@ -24,7 +24,8 @@ class StepPacer {
   // What prompts may cost in a step that computes the next token of `decoding` answers; 1 or more, and a token of them
   // is always allowed.
   double slice(uint32_t decoding) const;
-  // So many prompt tokens, or a few less: together with those beside them they fill the kernels' tiles.
+  // So many prompt tokens, or a few less, so that together with those beside them they fill the kernels' tiles; fewer
+  // than two tiles stay as they are.
   static uint32_t fill_tiles(uint32_t tokens, uint32_t beside);
   // What a step took, with prompt tokens of that cost.
   void observe(uint32_t decoding, uint32_t prompt_tokens, double cost, double ms);

@@ -179,9 +179,8 @@ void Grammars::Shared::keep(const std::string& text, const std::shared_ptr<const
   }
 }
 
-// On a thread of its own. Running answers have the machine first.
+// On a thread of its own. Running answers have the machine first, but for what others wait for under the mutex.
 void Grammars::Shared::compile(const std::string& text, Job& job) {
-  lower_this_threads_priority();
   std::optional<Compiled> result;
   size_t bytes = 0;
   try {
@@ -191,6 +190,7 @@ void Grammars::Shared::compile(const std::string& text, Job& job) {
       if (!info) info = tokenizer_info(tokenizer, vocab);
       vocabulary = info;
     }
+    lower_this_threads_priority();
     xgrammar::GrammarCompiler compiler(*vocabulary, 1, false);
     const xgrammar::CompiledGrammar compiled = compiler.CompileGrammar(text);
     bytes = compiled.MemorySizeBytes();

@@ -183,8 +183,9 @@ void PrefixCache::insert_all(std::span<const int32_t> tokens, std::span<PageTabl
   insert_pages(whole, tokens, tables, owner);
   if (tokens.size() == whole * kPageTokens) return;
   const Edge last = edge_from(whole == 0 ? kRoot : tables[0].pages[whole - 1], owner, tokens, whole);
-  // Another page may have these tokens and more.
-  if (closest(last).second < filled(last.tokens)) insert_pages(whole + 1, tokens, tables, owner);
+  const auto [node, known] = closest(last);
+  const bool has_more = known == filled(last.tokens) && nodes_[node].edge->first.tokens != last.tokens;
+  if (!has_more) insert_pages(whole + 1, tokens, tables, owner);
 }
 
 void PrefixCache::insert_pages(size_t count, std::span<const int32_t> tokens, std::span<PageTable> tables,

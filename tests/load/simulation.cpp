@@ -286,8 +286,8 @@ void Simulation::check_step(const Step& step) {
   if (prompt_tokens > plan_.scheduler.prefill_chunk) fault("more of the prompts than a step may have");
   if (step.answers() == 0) burst_left_ = kBurst;
   if (prompt_tokens > 1 && step.prompt_cost > pacer_.slice(step.answers())) {
-    if (prompt_tokens > burst_left_) fault("more of the prompts than the pacer allows");
-    burst_left_ -= prompt_tokens;
+    if (step.prompt_cost > burst_left_ + 1e-6) fault("more of the prompts than the pacer allows");
+    burst_left_ -= step.prompt_cost;
   }
 }
 

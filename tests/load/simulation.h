@@ -92,7 +92,7 @@ class Simulation {
   std::vector<size_t> present_;  // clients that wait or run, by arrival
   double now_ms_ = 0;
   uint64_t steps_ = 0, step_limit_ = 0, late_ = 0;  // the last: tokens
-  uint32_t burst_left_ = 0;                         // tokens of prompts that the pacer does not count
+  double burst_left_ = 0;                           // cost of prompts that the pacer does not count
   uint32_t finished_ = 0, left_ = 0, most_passes_ = 0;
   std::string fault_;
 };
