@@ -117,8 +117,12 @@ TEST(Constraint, GuessesSaveStepsAndChangeNoAnswer) {
     for (uint64_t seed = 0; seed < 24; seed++) {
       std::vector<TokenEvent> answers[2];
       for (const bool speculate : {false, true}) {
-        World world(
-            {.vocab = kVocab, .context = 160, .scheduler = {.pages = 10, .prefill_chunk = 16}, .speculate = speculate});
+        World world({.vocab = kVocab,
+                     .context = 160,
+                     .scheduler = {.pages = 10, .prefill_chunk = 16},
+                     .speculate = speculate,
+                     .mask_grace = std::chrono::seconds(10)},
+                    StepTimes::kEqual);
         world.on_logits = [](uint64_t state, std::vector<float>& logits) {
           for (TokenId id = 1; id < 3; id++) logits[id] = state % 5 == 0 ? logits[id] : static_cast<float>(4 * id);
         };

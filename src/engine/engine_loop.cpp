@@ -273,8 +273,9 @@ bool EngineLoop::run_step() {
       pool_row(step.hidden[first + r], {hidden + size_t{r} * options_.hidden_width, options_.hidden_width});
     }
   };
+  const Clock::time_point begin = options_.step_clock();
   backend_->execute(step.batch, take_logits, take_hidden);
-  const Clock::duration waited = options_.mask_grace - grace_left_, took = Clock::now() - now - waited;
+  const Clock::duration waited = options_.mask_grace - grace_left_, took = options_.step_clock() - begin - waited;
   const uint32_t prompt_tokens = static_cast<uint32_t>(step.batch.tokens.size()) - step.decoding;
   pacer_.observe(step.decoding, prompt_tokens, step.prompt_cost, milliseconds(took));
   if (prompt_tokens == 0) speculation_.observe(step.decoding, milliseconds(took));
@@ -337,11 +338,11 @@ bool EngineLoop::came_true(const Active& active, const OutputRow& row) const {
 
 // The mask of the token that comes `ahead` of the answer's next one; nothing if it is late.
 std::optional<Result<MaskWorker::Mask>> EngineLoop::wait_for_mask(const Active& active, uint32_t ahead) {
-  const Clock::time_point begin = Clock::now();
+  const Clock::time_point begin = options_.step_clock();
   // What was generated since the masks were begun were guesses then.
   const uint32_t guesses = static_cast<uint32_t>(active.not_masked.size()) + ahead;
-  auto mask = masks_.wait(active.mask, guesses, begin + grace_left_);
-  grace_left_ = std::max(grace_left_ - (Clock::now() - begin), Clock::duration{});
+  auto mask = masks_.wait(active.mask, guesses, Clock::now() + grace_left_);
+  grace_left_ = std::max(grace_left_ - (options_.step_clock() - begin), Clock::duration{});
   return mask;
 }
 

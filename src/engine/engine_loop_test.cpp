@@ -455,13 +455,12 @@ TEST(EngineLoop, GuessesSaveStepsAndChangeNoAnswer) {
         World world({.vocab = kVocab,
                      .context = 160,
                      .scheduler = {.pages = 12, .windows = {{.window = 40, .pages = 12}}, .prefill_chunk = 16},
-                     .speculate = speculate});
+                     .speculate = speculate},
+                    StepTimes::kEqual);
         world.on_logits = [](uint64_t, std::vector<float>& logits) {
           for (TokenId id = 3; id < static_cast<TokenId>(kVocab); id++) logits[id] = -60.0f;
           logits[kEos] -= 10.0f;
         };
-        // Guesses pay where steps take as long with them, and not by what else the machine does.
-        world.on_step = [] { std::this_thread::sleep_for(std::chrono::microseconds(100)); };
         std::vector<std::unique_ptr<TokenStream>> streams;
         for (uint32_t user = 0; user < users; user++) {
           Request request = varied(seed * 8 + user);

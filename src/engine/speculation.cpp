@@ -12,6 +12,9 @@ constexpr double kForgotten = 0.02;  // of the difference to the beginning, per 
 constexpr double kNewStep = 0.1;     // weight of the last step's time
 constexpr double kSlowestStep = 2;   // of the mean: what else the machine did is not the step's cost
 constexpr double kLeastGain = 1.02;  // the times are noisy
+// Steps until what others take is tried again: it may have been seen on a bad day only. Where it does cost more, once
+// in so many steps is cheap.
+constexpr uint32_t kTryAgainAfter = 400;
 
 }  // namespace
 
@@ -36,20 +39,30 @@ double GuessRecord::expected(uint32_t guesses) const {
 
 void Speculation::observe(uint32_t tokens, double ms) {
   if (tokens == 0 || tokens > kMaxTokens) return;
-  double& mean = ms_[tokens];
-  mean = mean == 0 ? ms : mean + kNewStep * (std::min(ms, kSlowestStep * mean) - mean);
+  for (StepTime& time : times_) time.steps_since++;
+  StepTime& time = times_[tokens];
+  if (time.ms == 0 || time.is_old()) {
+    time.ms = ms;
+  } else {
+    time.ms += kNewStep * (std::min(ms, kSlowestStep * time.ms) - time.ms);
+  }
+  time.steps_since = 0;
 }
+
+bool Speculation::StepTime::is_old() const { return steps_since > kTryAgainAfter; }
 
 uint32_t Speculation::best(uint32_t tokens, const GuessRecord& record, uint32_t most) const {
   CHECK(tokens >= 1 && tokens + most <= kMaxTokens);
+  double ms = times_[tokens].ms;
+  if (ms == 0) return 0;
   uint32_t best = 0;
-  double best_rate = 0, ms = 0;
-  for (uint32_t guesses = 0; guesses <= most; guesses++) {
-    // A step that was never seen is tried; one with more tokens takes no less than one with fewer.
-    ms = std::max(ms, ms_[tokens + guesses]);
-    if (ms == 0) return most;
+  double best_rate = tokens / ms * kLeastGain;
+  for (uint32_t guesses = 1; guesses <= most; guesses++) {
+    // A step that was never seen, or long ago, is tried; one with more tokens takes no less than one with fewer.
+    const StepTime& time = times_[tokens + guesses];
+    if (!time.is_old()) ms = std::max(ms, time.ms);
     const double rate = (tokens + record.expected(guesses)) / ms;
-    if (rate <= best_rate * (best == 0 && guesses > 0 ? kLeastGain : 1)) continue;
+    if (rate <= best_rate) continue;
     best = guesses;
     best_rate = rate;
   }

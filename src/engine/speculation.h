@@ -36,7 +36,14 @@ class Speculation {
   static constexpr uint32_t kMaxTokens = 1 + kMaxGuesses;
 
  private:
-  std::array<double, kMaxTokens + 1> ms_{};  // of a step, by its tokens; 0: never seen
+  // What steps of so many tokens take.
+  struct StepTime {
+    double ms = 0;             // 0: never seen
+    uint32_t steps_since = 0;  // it was seen
+
+    bool is_old() const;
+  };
+  std::array<StepTime, kMaxTokens + 1> times_{};
 };
 
 }  // namespace ingle

@@ -49,7 +49,7 @@ TEST(Speculation, WeighsWhatItCosts) {
 }
 
 TEST(Speculation, TriesWhatItDoesNotKnow) {
-  EXPECT_EQ(Speculation().best(1, GuessRecord(), 3), 3u);
+  EXPECT_EQ(Speculation().best(1, GuessRecord(), 3), 0u) << "what a guess costs is known by a step without it";
   EXPECT_EQ(after({10}).best(1, GuessRecord(), 3), 3u);
   EXPECT_EQ(after({10, 15}).best(1, record(100, 3, 3), 3), 3u) << "three may take no longer than two";
 }
@@ -62,6 +62,25 @@ TEST(Speculation, OneSlowStepIsNoRule) {
   EXPECT_EQ(speculation.best(1, record(100, 3, 3), 3), 2u);
   speculation.observe(5, 1);
   speculation.observe(0, 1);
+}
+
+TEST(Speculation, TriesAgainWhatItSawOnABadDay) {
+  Speculation speculation = after({10, 10, 10});
+  speculation.observe(4, 5000);
+  const GuessRecord right = record(100, 3, 3);
+  EXPECT_EQ(speculation.best(1, right, 3), 2u);
+  uint32_t steps = 0;
+  for (; speculation.best(1, right, 3) < 3 && steps < 10'000; steps++) speculation.observe(3, 10);
+  EXPECT_GT(steps, 100u) << "where it does cost that much, seldom";
+  EXPECT_LT(steps, 1000u);
+  speculation.observe(4, 10);
+  EXPECT_EQ(speculation.best(1, right, 3), 3u);
+}
+
+TEST(Speculation, ForgetsNotWhatAStepWithoutGuessesTakes) {
+  Speculation speculation = after({10, 12, 14, 16});
+  for (int i = 0; i < 10'000; i++) speculation.observe(4, 16);
+  EXPECT_EQ(speculation.best(1, record(100, 3, 0), 3), 0u);
 }
 
 }  // namespace

@@ -37,12 +37,21 @@ inline std::unique_ptr<Tokenizer> letters() {
   return std::move(tokenizer).value();
 }
 
+// How long steps take by the engine's clock.
+enum class StepTimes { kReal, kEqual };
+
 // An engine over the toy model.
 class World {
  public:
-  explicit World(EngineLoopOptions options = {.vocab = kVocab, .context = 1024, .scheduler = {.pages = 64}}) {
+  explicit World(EngineLoopOptions options = {.vocab = kVocab, .context = 1024, .scheduler = {.pages = 64}},
+                 StepTimes times = StepTimes::kReal) {
     auto toy = std::make_unique<ToyBackend>(options.scheduler, kVocab);
     backend = toy.get();
+    if (times == StepTimes::kEqual) {
+      options.step_clock = [this] {
+        return std::chrono::steady_clock::time_point(std::chrono::milliseconds(backend->steps));
+      };
+    }
     backend->on_logits = [this](uint64_t state, std::vector<float>& logits) {
       if (on_logits) on_logits(state, logits);
     };
