@@ -205,13 +205,19 @@ void Scheduler::grow_running() {
   }
 }
 
+// By all that it had to compute since it came: what is left of a long prompt is no short one.
+bool Scheduler::fits_burst(const Sequence& sequence) const {
+  const uint32_t begin = std::min(sequence.cached_tokens, sequence.computed);
+  return options_.prompt_cost.of(begin, sequence.length() - begin) <= kBurstPrompt &&
+         options_.prompt_cost.of(sequence.computed, sequence.pending()) <= burst_left_;
+}
+
 // Beside answers whose prompts came together with those that are left, these may have whole steps, as far as they fit
 // what is left of the burst and nobody more urgent is kept waiting: then they alone are in `prompts`, and `budget` is
 // theirs.
 bool Scheduler::goes_on_with_burst(double& budget, std::vector<Sequence*>& prompts) {
-  const auto first_long = std::partition(prompts.begin(), prompts.end(), [this](const Sequence* sequence) {
-    return options_.prompt_cost.of(sequence->computed, sequence->pending()) <= burst_left_;
-  });
+  const auto first_long = std::partition(prompts.begin(), prompts.end(),
+                                         [this](const Sequence* sequence) { return fits_burst(*sequence); });
   const std::span<Sequence* const> fitting(prompts.begin(), first_long), too_long(first_long, prompts.end());
   const auto is_outranked = [&](const Sequence* sequence) {
     return std::any_of(too_long.begin(), too_long.end(),

@@ -22,10 +22,10 @@
 namespace ingle {
 
 inline constexpr uint32_t kMaxGuesses = 3;  // of all sequences together
-// What prompts may cost that come while no answer runs: they are computed in whole steps even when the first of them
-// have their answers, since all are answered sooner if these wait for the others a little. Bounds what that may delay
-// an answer.
-inline constexpr double kBurst = 1024;
+// Prompts that come while no answer runs are computed in whole steps even when the first of them have their answers,
+// since all are answered sooner if these wait for the others a little. Bounds what that may delay an answer: by one
+// prompt, and by all together. What costs more doesn't belong to a burst.
+inline constexpr double kBurstPrompt = 256, kBurst = 1024;
 
 struct SchedulerOptions {
   uint32_t pages = 0;                    // of group 0's pool; a sequence may grow to all of them
@@ -106,6 +106,7 @@ class Scheduler {
   void release(Sequence* sequence);
   void remember(Sequence* sequence, uint32_t tokens);
   void remember_step(Sequence* sequence, uint32_t begin);
+  bool fits_burst(const Sequence& sequence) const;
   bool goes_on_with_burst(double& budget, std::vector<Sequence*>& prompts);
   uint32_t slice_of(const Sequence& sequence, uint32_t most, double budget, uint32_t used) const;
   void plan_prefill(double budget, std::vector<uint32_t>& tokens);

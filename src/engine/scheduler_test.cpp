@@ -335,6 +335,24 @@ TEST(Scheduler, PromptsThatComeTogetherHaveWholeStepsToBeginWith) {
   EXPECT_EQ(whole, 11u) << "the first, and ten that fit 1024 tokens; what is long waits for none of them";
 }
 
+// Both answers beside a newcomer end, it is alone for a while, and the next two come.
+TEST(Scheduler, WhatIsLeftOfALongPromptIsNoBurst) {
+  World world({.pages = 256, .prefill_chunk = 512, .max_sequences = 8, .prefix_cache = false});
+  StepPacer pacer(100);
+  pacer.observe(1, 19, 19, 200);  // 10 ms per token
+  world.submit(Tokens(1200, 1), 1210);
+  const auto computed = [&] { return world.active[0].sequence->computed; };
+  while (computed() < 1024) ASSERT_TRUE(world.step(pacer));
+  world.submit(Tokens(40, 2), 400);
+  world.submit(Tokens(40, 3), 400);
+  while (world.active[2].sequence->pending() > 1) ASSERT_TRUE(world.step(pacer));
+  EXPECT_EQ(computed(), 1024u) << "short ones go first";
+  for (uint32_t before = computed(); before < 1200; before = computed()) {
+    ASSERT_TRUE(world.step(pacer));
+    EXPECT_LE(computed() - before, 20u);
+  }
+}
+
 TEST(Scheduler, AFirstAnswerWaitsForNoOtherPrompt) {
   World world({.pages = 64, .prefill_chunk = 512, .max_sequences = 8, .prefix_cache = false});
   const auto computed = [&](size_t i) { return world.active[i].sequence->computed; };

@@ -267,13 +267,17 @@ void Simulation::check_passes(const Before& before) {
 
 void Simulation::check_step(const Step& step) {
   uint32_t prompt_tokens = 0;
+  double longest = 0;  // cost of the prompts' slices
   for (const Sequence* running : scheduler_.running()) {
     if (running->pending() == 1 && !contains(step.sequences, running)) fault("an answer stands still");
   }
   for (size_t i = 0; i < step.sequences.size(); i++) {
     const BatchSequence& part = step.batch.sequences[i];
     const Sequence& sequence = *step.sequences[i];
-    if (sequence.pending() > 1) prompt_tokens += part.tokens;
+    if (sequence.pending() > 1) {
+      prompt_tokens += part.tokens;
+      longest = std::max(longest, plan_.scheduler.prompt_cost.of(part.position, part.tokens));
+    }
     if (part.position != sequence.computed) fault("a sequence goes on elsewhere than it stopped");
     const auto first = step.batch.tokens.begin() + part.first_token;
     if (!std::equal(first, first + part.tokens, sequence.tokens.begin() + part.position)) fault("other tokens");
@@ -287,6 +291,7 @@ void Simulation::check_step(const Step& step) {
   if (step.answers() == 0) burst_left_ = kBurst;
   if (prompt_tokens > 1 && step.prompt_cost > pacer_.slice(step.answers())) {
     if (step.prompt_cost > burst_left_ + 1e-6) fault("more of the prompts than the pacer allows");
+    if (longest > kBurstPrompt) fault("answers wait for a long prompt");
     burst_left_ -= step.prompt_cost;
   }
 }
