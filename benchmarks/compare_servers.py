@@ -72,7 +72,7 @@ class Answer:
 
     def __init__(self):
         self.started = time.monotonic()
-        self.times = []  # of each piece of text, absolute
+        self.times = []  # of each piece of text, absolute; where log-probabilities come, of each token
         self.text = ""
         self.prompt_tokens = self.tokens = 0
 
@@ -131,11 +131,13 @@ class Client:
             return 0
 
     async def chat(self, messages, max_tokens, seed=1, on_token=None):
+        """With on_token log-probabilities are asked for, since only they tell of tokens without text."""
         return await asyncio.wait_for(self.stream(messages, max_tokens, seed, on_token), ANSWER_SECONDS)
 
     async def stream(self, messages, max_tokens, seed, on_token):
         body = {"messages": messages, "max_tokens": max_tokens, "temperature": 0, "seed": seed, "ignore_eos": True,
-                "stream": True, "stream_options": {"include_usage": True}, "cache_prompt": True}
+                "stream": True, "stream_options": {"include_usage": True}, "cache_prompt": True,
+                "logprobs": on_token is not None}
         if self.model:
             body["model"] = self.model
         data = json.dumps(body).encode()
@@ -167,7 +169,8 @@ class Client:
         if usage := event.get("usage"):
             answer.prompt_tokens, answer.tokens = usage["prompt_tokens"], usage["completion_tokens"]
         for choice in event.get("choices", []):
-            if text := (choice.get("delta") or {}).get("content"):
+            text = (choice.get("delta") or {}).get("content") or ""
+            if text or (choice.get("logprobs") or {}).get("content"):
                 answer.times.append(time.monotonic())
                 answer.text += text
                 if on_token:
