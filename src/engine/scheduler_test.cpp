@@ -201,7 +201,7 @@ TEST(Scheduler, DecodesWhileAPromptIsComputed) {
 TEST(Scheduler, ThePacerCutsSlicesBesideAnswersAlone) {
   World world({.pages = 64, .prefill_chunk = 64, .max_sequences = 4});
   StepPacer pacer(100);
-  pacer.observe(1, 47, 47, 120);  // 2.5 ms per token
+  pacer.observe(1, 47, 47, 105);  // 2.2 ms per token
   world.submit(Tokens(1600, 2), 1601);
   EXPECT_EQ(world.scheduler.next(pacer).batch.tokens.size(), 64u);
   ASSERT_TRUE(world.step());
@@ -210,7 +210,7 @@ TEST(Scheduler, ThePacerCutsSlicesBesideAnswersAlone) {
   const Step& step = world.scheduler.next(pacer);
   EXPECT_EQ(step.decoding, 1u);
   ASSERT_EQ(step.batch.sequences.size(), 2u);
-  EXPECT_EQ(step.batch.sequences[0].tokens, 35u);  // 90 ms of them, with the answer's in fours
+  EXPECT_EQ(step.batch.sequences[0].tokens, 39u);  // 90 ms of them, with the answer's in fours
   EXPECT_EQ(step.batch.sequences[1].tokens, 1u);
 }
 
