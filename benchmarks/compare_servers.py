@@ -72,7 +72,7 @@ class Answer:
 
     def __init__(self):
         self.started = time.monotonic()
-        self.times = []  # of each piece of text, absolute; where log-probabilities come, of each token
+        self.times = []  # of each piece, absolute
         self.text = ""
         self.prompt_tokens = self.tokens = 0
 
@@ -130,14 +130,14 @@ class Client:
         except (OSError, IndexError, ValueError, asyncio.TimeoutError):
             return 0
 
-    async def chat(self, messages, max_tokens, seed=1, on_token=None):
-        """With on_token log-probabilities are asked for, since only they tell of tokens without text."""
-        return await asyncio.wait_for(self.stream(messages, max_tokens, seed, on_token), ANSWER_SECONDS)
+    async def chat(self, messages, max_tokens, seed=1, on_token=None, logprobs=False):
+        """With log-probabilities tokens without text are pieces, too."""
+        return await asyncio.wait_for(self.stream(messages, max_tokens, seed, on_token, logprobs), ANSWER_SECONDS)
 
-    async def stream(self, messages, max_tokens, seed, on_token):
+    async def stream(self, messages, max_tokens, seed, on_token, logprobs):
         body = {"messages": messages, "max_tokens": max_tokens, "temperature": 0, "seed": seed, "ignore_eos": True,
                 "stream": True, "stream_options": {"include_usage": True}, "cache_prompt": True,
-                "logprobs": on_token is not None}
+                "logprobs": logprobs}
         if self.model:
             body["model"] = self.model
         data = json.dumps(body).encode()
@@ -211,14 +211,16 @@ async def users_workload(client, prompts, users, seed):
 class Running:
     """Answers that go on until the context ends: each client asks again as soon as its answer has come to an end."""
 
-    def __init__(self, client, prompts, count, seed):
+    def __init__(self, client, prompts, count, seed, logprobs=False):
+        self.logprobs = logprobs
         self.answers = [[] for _ in range(count)]  # by client
         self.ready = asyncio.Event()
         self.tasks = [asyncio.ensure_future(self.ask(client, prompts, i, seed)) for i in range(count)]
 
     async def ask(self, client, prompts, index, seed):
         for turn in itertools.count():
-            await client.chat(prompts.user(30, f"{seed}/old/{index}/{turn}"), RUNNING_TOKENS, seed=index, on_token=lambda answer: self.note(index, answer))
+            await client.chat(prompts.user(30, f"{seed}/old/{index}/{turn}"), RUNNING_TOKENS, seed=index,
+                              on_token=lambda answer: self.note(index, answer), logprobs=self.logprobs)
 
     def note(self, index, answer):
         mine = self.answers[index]
@@ -257,7 +259,8 @@ class Running:
 
 
 async def newcomer_workload(client, prompts, newcomer_tokens, seed):
-    async with Running(client, prompts, 2, seed) as running:
+    # Answers that go on past their end have control tokens, which are no gaps though they bring no text.
+    async with Running(client, prompts, 2, seed, logprobs=True) as running:
         newcomer = await client.chat(prompts.user(newcomer_tokens, f"{seed}/new"), SHORT_ANSWER_TOKENS)
         await running.all_after(newcomer.times[0])
     gaps = running.gaps(newcomer.started, newcomer.times[0])

@@ -48,7 +48,8 @@ struct EngineLoopOptions {
   // For constraints' next masks, once the logits are there: a step waits for all of its own so long and then goes on
   // without those that are late; an answer waits so long for one, and then fails.
   std::chrono::milliseconds mask_grace{5}, mask_patience{1000};
-  // What steps take is learned by this clock; tests have one that no other load moves.
+  // What steps take is learned by this clock, and how much of a step's grace is left; tests have one that no other load
+  // moves.
   std::function<std::chrono::steady_clock::time_point()> step_clock = std::chrono::steady_clock::now;
 };
 

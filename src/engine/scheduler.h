@@ -25,7 +25,7 @@ inline constexpr uint32_t kMaxGuesses = 3;  // of all sequences together
 // Prompts that come while no answer runs are computed in whole steps even when the first of them have their answers,
 // since all are answered sooner if these wait for the others a little. Bounds what that may delay an answer: by one
 // prompt, and by all together. What costs more doesn't belong to a burst.
-inline constexpr double kBurstPrompt = 256, kBurst = 1024;
+inline constexpr double kBurstPrompt = 256, kBurst = 4096;
 
 struct SchedulerOptions {
   uint32_t pages = 0;                    // of group 0's pool; a sequence may grow to all of them

@@ -4,215 +4,15 @@
 
 #include <algorithm>
 #include <map>
-#include <memory>
 #include <random>
 #include <vector>
 
-#include "engine/page_audit_test.h"
-#include "engine/toy_backend_test.h"
-#include "kv/window.h"
+#include "engine/scheduler_world_test.h"
 
 namespace ingle {
 namespace {
 
-using Tokens = std::vector<TokenId>;
-
-// Deterministic small numbers, the same on every machine.
-class Random {
- public:
-  explicit Random(uint32_t seed) : state_(seed) {}
-  uint32_t below(uint32_t n) { return static_cast<uint32_t>(state_() % n); }
-
- private:
-  std::minstd_rand state_;
-};
-
-TokenId toy_next(std::span<const TokenId> tokens) { return static_cast<TokenId>(toy_state(tokens) % 3); }
-
-std::unique_ptr<Sequence> make_sequence(uint64_t arrival, Tokens prompt) {
-  auto sequence = std::make_unique<Sequence>();
-  sequence->arrival = arrival;
-  sequence->prompt_tokens = static_cast<uint32_t>(prompt.size());
-  sequence->tokens = std::move(prompt);
-  return sequence;
-}
-
-// A scheduler and the toy model: runs steps, extends sequences and ends those that reach their length.
-class World {
- public:
-  explicit World(const SchedulerOptions& options) : options_(options), scheduler(options), backend_(options, 2) {}
-
-  void submit(Tokens prompt, uint32_t length, bool use_cache = true, bool all_logits = false) {
-    auto sequence = make_sequence(++arrivals_, std::move(prompt));
-    sequence->use_prefix_cache = use_cache && !all_logits;
-    sequence->all_prompt_logits = all_logits;
-    scheduler.add(sequence.get());
-    active.push_back({std::move(sequence), length, 0});
-  }
-
-  // Of the last one submitted.
-  void set_turn(int32_t priority, uint64_t user) {
-    Sequence* sequence = active.back().sequence.get();
-    scheduler.remove(sequence);
-    sequence->priority = priority;
-    sequence->user = user;
-    scheduler.add(sequence);
-  }
-
-  void cancel(size_t index) {
-    scheduler.remove(active[index].sequence.get());
-    active.erase(active.begin() + index);
-  }
-
-  // Runs one step; false if there was nothing to do.
-  bool step(const StepPacer& pacer = StepPacer()) {
-    const Step& step = scheduler.next(pacer);
-    check_pages();
-    if (step.batch.tokens.empty()) return false;
-    check_step(step);
-    backend_.execute(step.batch, [&](uint32_t first, uint32_t rows, const float*) {
-      for (uint32_t r = first; r < first + rows; r++) {
-        if (!step.rows[r].deliver) continue;
-        EXPECT_EQ(find(step.rows[r].sequence).delivered++, step.rows[r].position);
-      }
-    });
-    const std::vector<OutputRow> rows = step.rows;
-    scheduler.commit();
-    for (const OutputRow& row : rows) {
-      if (!row.sample) continue;
-      scheduler.append(row.sequence, toy_next(row.sequence->tokens));
-      if (row.sequence->length() < find(row.sequence).length) continue;
-      const auto done =
-          std::find_if(active.begin(), active.end(), [&](const Active& a) { return a.sequence.get() == row.sequence; });
-      check_answer(*done);
-      scheduler.remove(row.sequence);
-      finish_order.push_back(row.sequence->arrival);
-      active.erase(done);
-      finished++;
-    }
-    check_pages();
-    check_windows();
-    return true;
-  }
-
-  struct Active {
-    std::unique_ptr<Sequence> sequence;
-    uint32_t length;
-    uint32_t delivered;
-  };
-
- private:
-  Active& find(const Sequence* sequence) {
-    return *std::find_if(active.begin(), active.end(), [&](const Active& a) { return a.sequence.get() == sequence; });
-  }
-
-  void check_answer(const Active& done) {
-    const Sequence& s = *done.sequence;
-    for (uint32_t i = s.prompt_tokens; i < s.length(); i++) {
-      ASSERT_EQ(s.tokens[i], toy_next(std::span(s.tokens).first(i)));
-    }
-    EXPECT_EQ(done.delivered, s.all_prompt_logits ? s.prompt_tokens : 0);
-  }
-
-  void check_step(const Step& step) {
-    uint32_t decode = 0, prefill = 0;
-    for (size_t i = 0; i < step.sequences.size(); i++) {
-      const BatchSequence& part = step.batch.sequences[i];
-      ASSERT_EQ(part.position, step.sequences[i]->computed);
-      (part.tokens == 1 ? decode : prefill) += part.tokens;
-      // What is written is nobody else's, the cache's neither.
-      for (uint32_t j = part.position / kPageTokens; j <= (part.position + part.tokens - 1) / kPageTokens; j++) {
-        for (uint32_t g = 0; g < scheduler.kv().groups(); g++) {
-          ASSERT_EQ(scheduler.kv().pool(g).references(part.tables[g].pages[j]), 1u);
-        }
-      }
-    }
-    ASSERT_LE(prefill, options_.prefill_chunk);
-    ASSERT_LE(step.batch.tokens.size(), options_.max_batch_tokens());
-    ASSERT_LE(step.sequences.size(), options_.max_sequences);
-  }
-
-  void check_pages() {
-    std::vector<const Sequence*> sequences;
-    for (const Active& a : active) sequences.push_back(a.sequence.get());
-    ASSERT_EQ(audit_pages(scheduler, sequences), "");
-  }
-
-  // Between steps a sequence holds no more of a windowed group than it could need.
-  void check_windows() {
-    for (const Active& a : active) {
-      for (uint32_t g = 1; g < a.sequence->tables.size(); g++) {
-        const PageTable& table = a.sequence->tables[g];
-        const uint32_t window = options_.windows[g - 1].window;
-        ASSERT_LE(table.pages.size() - table.first, resting_pages(window));
-        ASSERT_LE(table.first, first_visible_page(window, a.sequence->computed));
-      }
-    }
-  }
-
-  const SchedulerOptions options_;
-
- public:
-  Scheduler scheduler;
-  std::vector<Active> active;
-  std::vector<uint64_t> finish_order;  // arrivals
-  uint32_t finished = 0;
-
- private:
-  ToyBackend backend_;
-  uint64_t arrivals_ = 0;
-};
-
-TEST(Scheduler, ComputesAPromptInSlicesAndThenDecodes) {
-  World world({.pages = 8, .prefill_chunk = 40, .max_sequences = 2});
-  world.submit(Tokens(100, 1), 103);
-  const auto expect_step = [&](uint32_t position, uint32_t tokens) {
-    const Step& step = world.scheduler.next();
-    ASSERT_EQ(step.batch.sequences.size(), 1u);
-    EXPECT_EQ(step.batch.sequences[0].position, position);
-    EXPECT_EQ(step.batch.sequences[0].tokens, tokens);
-    ASSERT_TRUE(world.step());
-  };
-  expect_step(0, 40);
-  expect_step(40, 40);
-  expect_step(80, 20);
-  expect_step(100, 1);
-  expect_step(101, 1);
-  EXPECT_EQ(world.finished, 1u);
-  EXPECT_FALSE(world.step());
-  EXPECT_TRUE(world.scheduler.idle());
-}
-
-TEST(Scheduler, DecodesWhileAPromptIsComputed) {
-  World world({.pages = 64, .prefill_chunk = 16, .max_sequences = 4});
-  world.submit({1}, 60);
-  ASSERT_TRUE(world.step());
-  world.submit(Tokens(160, 2), 161);
-  for (int i = 0; i < 10; i++) {
-    const Step& step = world.scheduler.next();
-    ASSERT_EQ(step.batch.sequences.size(), 2u);
-    EXPECT_EQ(step.batch.sequences[0].tokens, 1u);
-    EXPECT_EQ(step.batch.sequences[1].tokens, 16u);
-    ASSERT_TRUE(world.step());
-  }
-  EXPECT_EQ(world.finished, 1u);
-}
-
-TEST(Scheduler, ThePacerCutsSlicesBesideAnswersAlone) {
-  World world({.pages = 64, .prefill_chunk = 64, .max_sequences = 4});
-  StepPacer pacer(100);
-  pacer.observe(1, 47, 47, 105);  // 2.2 ms per token
-  world.submit(Tokens(1600, 2), 1601);
-  EXPECT_EQ(world.scheduler.next(pacer).batch.tokens.size(), 64u);
-  ASSERT_TRUE(world.step());
-  world.submit({1}, 60);
-  ASSERT_TRUE(world.step());
-  const Step& step = world.scheduler.next(pacer);
-  EXPECT_EQ(step.decoding, 1u);
-  ASSERT_EQ(step.batch.sequences.size(), 2u);
-  EXPECT_EQ(step.batch.sequences[0].tokens, 39u);  // 90 ms of them, with the answer's in fours
-  EXPECT_EQ(step.batch.sequences[1].tokens, 1u);
-}
+using World = SchedulerWorld;
 
 TEST(Scheduler, AnAnswerWhoseTokenIsLateKeepsItsPlaceAndIsComputedNoFurther) {
   Scheduler scheduler({.pages = 64, .prefill_chunk = 64, .max_sequences = 4});
@@ -240,128 +40,6 @@ TEST(Scheduler, AnAnswerWhoseTokenIsLateKeepsItsPlaceAndIsComputedNoFurther) {
   EXPECT_EQ(late->known().back(), 2);
   scheduler.remove(late.get());
   scheduler.remove(other.get());
-}
-
-TEST(Scheduler, ASliceDeepInAPromptIsSmallerFromTheStart) {
-  World world({.pages = 128, .prefill_chunk = 512, .max_sequences = 4, .prompt_cost = {.doubling = 1000}});
-  StepPacer pacer(100);
-  world.submit(Tokens(3000, 2), 3001);
-  while (world.step()) {
-  }
-  world.submit({1}, 60);
-  ASSERT_TRUE(world.step());
-  for (int i = 0; i < 60; i++) pacer.observe(1, 99, 99, 90);
-  world.submit(Tokens(3200, 2), 3201);
-  const Step& step = world.scheduler.next(pacer);
-  EXPECT_EQ(step.batch.sequences[1].position, 3000u);
-  EXPECT_EQ(step.batch.sequences[1].tokens, 23u) << "of 99; each costs four times as much as those in front";
-  EXPECT_NEAR(step.prompt_cost, 23 * 4.01, 0.5);
-}
-
-TEST(Scheduler, PromptsTakeTurns) {
-  World world({.pages = 64, .prefill_chunk = 32, .max_sequences = 4, .prefix_cache = false});
-  world.submit(Tokens(320, 1), 321);
-  ASSERT_TRUE(world.step());
-  world.submit(Tokens(10, 2), 11);
-  world.submit(Tokens(320, 3), 321);
-  ASSERT_TRUE(world.step());
-  EXPECT_EQ(world.finished, 1u) << "the short prompt does not wait for the long one";
-  EXPECT_EQ(world.active[0].sequence->computed, 54u) << "what it left of the step is used";
-  ASSERT_TRUE(world.step());
-  EXPECT_EQ(world.active[1].sequence->computed, 32u) << "the one that had none";
-  for (int i = 0; i < 4; i++) ASSERT_TRUE(world.step());
-  EXPECT_EQ(world.active[0].sequence->computed, 54u + 96u) << "the one with the least left, but for every fourth slice";
-  EXPECT_EQ(world.active[1].sequence->computed, 64u);
-}
-
-// What a slice that was cut leaves of the budget is too little for anybody.
-TEST(Scheduler, ThePacersSlicesGoRoundBetweenOwnersAndPrompts) {
-  for (const bool one_owner : {false, true}) {
-    World world({.pages = 512, .prefill_chunk = 512, .max_sequences = 8, .prefix_cache = false});
-    StepPacer pacer(100);
-    for (int i = 0; i < 60; i++) pacer.observe(1, 37, 37.7, 90);
-    world.submit({1}, 400);
-    ASSERT_TRUE(world.step(pacer));
-    for (uint64_t i = 0; i < 2; i++) {
-      world.submit(Tokens(4000, static_cast<TokenId>(i)), 4001);
-      world.set_turn(0, one_owner ? 1 : 1 + i);
-    }
-    for (int i = 0; i < 60; i++) ASSERT_TRUE(world.step(pacer));
-    const uint32_t first = world.active[1].sequence->computed, second = world.active[2].sequence->computed;
-    EXPECT_EQ(first + second, 60 * 35u) << "with the answer's token each step fills its tiles";
-    EXPECT_NEAR(second, first / (one_owner ? 3.0 : 1.0), 72) << "every fourth is the one's with more left";
-  }
-}
-
-// A prompt that is never reached is passed over, until it goes before all.
-TEST(Scheduler, MoreUrgentPromptsDoNotKeepOneWaitingForEver) {
-  World world({.pages = 512, .prefill_chunk = 512, .max_sequences = 4, .prefix_cache = false});
-  StepPacer pacer(100);
-  for (int i = 0; i < 60; i++) pacer.observe(1, 37, 37.7, 90);
-  world.submit({1}, 800);
-  ASSERT_TRUE(world.step(pacer));
-  world.submit(Tokens(400, 1), 401);
-  const Sequence* const patient = world.active[1].sequence.get();
-  int steps = 0;
-  for (; patient->computed == 0 && steps < 100; steps++) {
-    if (world.active.size() < 3) {
-      world.submit(Tokens(6 * 35, 2), 6 * 35 + 1);
-      world.set_turn(-1, 0);
-    }
-    ASSERT_TRUE(world.step(pacer));
-  }
-  EXPECT_NEAR(steps, kMostPassedOver, 3);
-}
-
-TEST(Scheduler, PromptsThatComeTogetherHaveWholeStepsToBeginWith) {
-  World world({.pages = 256, .prefill_chunk = 512, .max_sequences = 20, .prefix_cache = false});
-  StepPacer pacer(100);
-  pacer.observe(1, 47, 47, 480);  // 10 ms per token
-  for (TokenId i = 0; i < 16; i++) world.submit(Tokens(100, i), 200);
-  world.submit(Tokens(2000, 1), 2001);
-  const auto computed = [&] {
-    uint32_t sum = 0;
-    for (const auto& one : world.active) sum += one.sequence->computed;
-    return sum;
-  };
-  uint32_t whole = 0;
-  while (world.active.back().sequence->computed == 0) {
-    const uint32_t before = computed();
-    ASSERT_TRUE(world.step(pacer));
-    const uint32_t tokens = computed() - before;
-    EXPECT_TRUE(tokens >= 100 || whole == 11) << tokens;
-    whole += tokens >= 100;
-  }
-  EXPECT_EQ(whole, 11u) << "the first, and ten that fit 1024 tokens; what is long waits for none of them";
-}
-
-// Both answers beside a newcomer end, it is alone for a while, and the next two come.
-TEST(Scheduler, WhatIsLeftOfALongPromptIsNoBurst) {
-  World world({.pages = 256, .prefill_chunk = 512, .max_sequences = 8, .prefix_cache = false});
-  StepPacer pacer(100);
-  pacer.observe(1, 19, 19, 200);  // 10 ms per token
-  world.submit(Tokens(1200, 1), 1210);
-  const auto computed = [&] { return world.active[0].sequence->computed; };
-  while (computed() < 1024) ASSERT_TRUE(world.step(pacer));
-  world.submit(Tokens(40, 2), 400);
-  world.submit(Tokens(40, 3), 400);
-  while (world.active[2].sequence->pending() > 1) ASSERT_TRUE(world.step(pacer));
-  EXPECT_EQ(computed(), 1024u) << "short ones go first";
-  for (uint32_t before = computed(); before < 1200; before = computed()) {
-    ASSERT_TRUE(world.step(pacer));
-    EXPECT_LE(computed() - before, 20u);
-  }
-}
-
-TEST(Scheduler, AFirstAnswerWaitsForNoOtherPrompt) {
-  World world({.pages = 64, .prefill_chunk = 512, .max_sequences = 8, .prefix_cache = false});
-  const auto computed = [&](size_t i) { return world.active[i].sequence->computed; };
-  for (TokenId i = 0; i < 4; i++) world.submit(Tokens(i < 2 ? 40 : 70, i), 100);
-  ASSERT_TRUE(world.step());
-  EXPECT_EQ(computed(0) + computed(1), 80u) << "short ones go together";
-  EXPECT_EQ(computed(2) + computed(3), 0u);
-  ASSERT_TRUE(world.step());
-  EXPECT_EQ(computed(2) + computed(3), 140u) << "beside answers there is room for all";
 }
 
 TEST(Scheduler, AWholePromptInTheCacheStillComputesItsLastToken) {
@@ -554,32 +232,6 @@ TEST(Scheduler, UsersHaveEqualShares) {
   EXPECT_EQ(world.finish_order, (Order{1, 7, 2, 8, 3, 9, 4, 5, 6}));
 }
 
-TEST(Scheduler, PromptsTakeTurnsOwnerByOwner) {
-  World world({.pages = 64, .prefill_chunk = 32, .max_sequences = 4, .prefix_cache = false});
-  for (uint64_t i = 0; i < 3; i++) {
-    world.submit(Tokens(200, 1), 201);
-    world.set_turn(0, 1);
-  }
-  world.submit(Tokens(200, 1), 201);
-  world.set_turn(0, 2);
-  for (int i = 0; i < 8; i++) ASSERT_TRUE(world.step());
-  EXPECT_EQ(world.active[3].sequence->computed, 128u) << "half of the steps";
-  EXPECT_EQ(world.active[0].sequence->computed, 96u);
-  EXPECT_EQ(world.active[1].sequence->computed, 32u) << "the fourth slice of their owner";
-}
-
-TEST(Scheduler, AnUrgentPromptIsComputedFirst) {
-  World world({.pages = 64, .prefill_chunk = 32, .max_sequences = 4, .prefix_cache = false});
-  world.submit(Tokens(200, 1), 201);
-  ASSERT_TRUE(world.step());
-  world.submit(Tokens(64, 1), 65);
-  world.set_turn(-1, 0);
-  ASSERT_TRUE(world.step());
-  ASSERT_TRUE(world.step());
-  EXPECT_EQ(world.finish_order, Order{2});
-  EXPECT_EQ(world.active[0].sequence->computed, 32u);
-}
-
 TEST(Scheduler, WhoIsLastInOrderWaitsWhenPagesRunOut) {
   World world({.pages = 4, .prefill_chunk = 64, .max_sequences = 4, .prefix_cache = false});
   world.submit(Tokens(32, 1), 100);
@@ -622,6 +274,16 @@ TEST(Scheduler, WhoWasPreemptedOftenIsPreemptedNoMore) {
   }
   EXPECT_EQ(preempted, kMostPreempted);
 }
+
+// Deterministic small numbers, the same on every machine.
+class Random {
+ public:
+  explicit Random(uint32_t seed) : state_(seed) {}
+  uint32_t below(uint32_t n) { return static_cast<uint32_t>(state_() % n); }
+
+ private:
+  std::minstd_rand state_;
+};
 
 // Random arrivals and cancellations on pools that are too small for what is asked.
 class SchedulerProperty : public testing::TestWithParam<uint32_t> {};

@@ -12,8 +12,8 @@ constexpr double kForgotten = 0.02;  // of the difference to the beginning, per 
 constexpr double kNewStep = 0.1;     // weight of the last step's time
 constexpr double kSlowestStep = 2;   // of the mean: what else the machine did is not the step's cost
 constexpr double kLeastGain = 1.02;  // the times are noisy
-// Steps until what others take is tried again: it may have been seen on a bad day only. Where it does cost more, once
-// in so many steps is cheap.
+// Steps until what others take is tried again, without guesses too: it may have been seen on a bad day only. Where it
+// does cost more, once in so many steps is cheap.
 constexpr uint32_t kTryAgainAfter = 400;
 
 }  // namespace
@@ -41,8 +41,10 @@ void Speculation::observe(uint32_t tokens, double ms) {
   if (tokens == 0 || tokens > kMaxTokens) return;
   for (StepTime& time : times_) time.steps_since++;
   StepTime& time = times_[tokens];
-  if (time.ms == 0 || time.is_old()) {
+  if (time.ms == 0) {
     time.ms = ms;
+  } else if (time.is_old()) {
+    time.ms = std::min(ms, time.ms);  // one of them may have come on a bad day
   } else {
     time.ms += kNewStep * (std::min(ms, kSlowestStep * time.ms) - time.ms);
   }
@@ -54,7 +56,7 @@ bool Speculation::StepTime::is_old() const { return steps_since > kTryAgainAfter
 uint32_t Speculation::best(uint32_t tokens, const GuessRecord& record, uint32_t most) const {
   CHECK(tokens >= 1 && tokens + most <= kMaxTokens);
   double ms = times_[tokens].ms;
-  if (ms == 0) return 0;
+  if (ms == 0 || times_[tokens].is_old()) return 0;
   uint32_t best = 0;
   double best_rate = tokens / ms * kLeastGain;
   for (uint32_t guesses = 1; guesses <= most; guesses++) {

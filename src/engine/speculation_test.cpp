@@ -70,17 +70,27 @@ TEST(Speculation, TriesAgainWhatItSawOnABadDay) {
   const GuessRecord right = record(100, 3, 3);
   EXPECT_EQ(speculation.best(1, right, 3), 2u);
   uint32_t steps = 0;
-  for (; speculation.best(1, right, 3) < 3 && steps < 10'000; steps++) speculation.observe(3, 10);
+  for (; speculation.best(1, right, 3) < 3 && steps < 10'000; steps++) speculation.observe(steps % 2 == 0 ? 1 : 3, 10);
   EXPECT_GT(steps, 100u) << "where it does cost that much, seldom";
   EXPECT_LT(steps, 1000u);
   speculation.observe(4, 10);
   EXPECT_EQ(speculation.best(1, right, 3), 3u);
 }
 
-TEST(Speculation, ForgetsNotWhatAStepWithoutGuessesTakes) {
-  Speculation speculation = after({10, 12, 14, 16});
-  for (int i = 0; i < 10'000; i++) speculation.observe(4, 16);
-  EXPECT_EQ(speculation.best(1, record(100, 3, 0), 3), 0u);
+// Else a first slow one would make guesses look free for ever.
+TEST(Speculation, TriesAgainWhatAStepWithoutGuessesTakes) {
+  Speculation speculation;
+  speculation.observe(1, 5000);
+  const GuessRecord seldom = record(100, 3, 0);
+  uint32_t plain = 0, guesses = 0;
+  for (int i = 0; i < 2000; i++) {
+    const uint32_t best = speculation.best(1, GuessRecord(), 3);
+    plain += best == 0;
+    speculation.observe(1 + best, 10 + 10 * best);
+  }
+  EXPECT_GT(plain, 1000u) << "each guess costs what a token costs";
+  for (int i = 0; i < 2000; i++) guesses += speculation.best(1, seldom, 3);
+  EXPECT_EQ(guesses, 0u);
 }
 
 }  // namespace

@@ -9,8 +9,9 @@ constexpr double kGrowth = 0.25;
 constexpr double kNewStep = 0.3;    // weight of the last step's time among those without prompts
 constexpr double kSlowestStep = 2;  // of their mean: what else the machine did is not the step's cost
 constexpr double kLeastAim = 0.6, kMostAim = 1;
-constexpr double kAimStep = 0.02;  // less after a slow step
-constexpr uint32_t kColumns = 4;   // of the narrowest tile of columns that costs each hardly more than the widest
+constexpr double kAimStep = 0.02;   // less after a slow step
+constexpr double kLeastFull = 0.5;  // of what its prompts may cost: tiles and tokens are not cut
+constexpr uint32_t kColumns = 4;    // of the narrowest tile of columns that costs each hardly more than the widest
 
 }  // namespace
 
@@ -32,11 +33,17 @@ double StepPacer::target_ms(uint32_t decoding) const {
   return std::max(aim_ * budget_ms_, answers_ms(decoding) + kLeastShare * budget_ms_);
 }
 
-// So many slow steps as are allowed leave the aim as it is.
-void StepPacer::adjust_aim(uint32_t decoding, double ms) {
-  if (decoding == 0 || target_ms(decoding) > aim_ * budget_ms_) return;  // the answers' time decides
-  const bool slow = ms > kSlow * budget_ms_;
-  aim_ = std::clamp(aim_ + kAimStep * (slow ? -1 : kSlowSteps / (1 - kSlowSteps)), kLeastAim, kMostAim);
+// As many slow steps as are allowed leave the aim as it is. Only steps about as large as they may be count: bursts are
+// larger, and the ends of prompts smaller. Below what prompts have anyway the aim would decide nothing.
+void StepPacer::adjust_aim(uint32_t decoding, double cost, double ms) {
+  const double most = slice(decoding);
+  if (budget_ms_ == 0 || decoding == 0 || cost > most || cost < kLeastFull * most) return;
+  if (ms <= kSlow * budget_ms_) {
+    aim_ = std::min(aim_ + kAimStep * kSlowSteps / (1 - kSlowSteps), kMostAim);
+  } else {
+    const double least = std::max(kLeastAim, answers_ms(decoding) / budget_ms_ + kLeastShare);
+    aim_ = std::max(aim_ - kAimStep, std::min(aim_, least));
+  }
 }
 
 void StepPacer::set_answers(uint32_t decoding, double ms) {
@@ -56,7 +63,7 @@ void StepPacer::observe(uint32_t decoding, uint32_t prompt_tokens, double cost, 
     return set_answers(decoding, usual + kNewStep * (std::min(ms, kSlowestStep * usual) - usual));
   }
   if (ms < known) set_answers(decoding, ms);
-  adjust_aim(decoding, ms);
+  adjust_aim(decoding, cost, ms);
   const double target = target_ms(decoding);
   if (ms <= target) {
     // More by and by, since the time of equal steps varies. A step that was smaller than it might have been is no

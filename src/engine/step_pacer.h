@@ -15,7 +15,8 @@ class StepPacer {
   // always move on.
   static constexpr double kLeastShare = 0.4;
 
-  // A step may take a little more than the budget, at most one of a hundred more than that.
+  // A step may take a little more than the budget; about one of a hundred more than that, where the answers' own time
+  // and how much equal steps vary allow it.
   static constexpr double kSlow = 1.1, kSlowSteps = 0.01;
 
   // budget_ms: of a step with running answers; 0: no limit.
@@ -35,7 +36,7 @@ class StepPacer {
   double answers_ms(uint32_t decoding) const;
   double target_ms(uint32_t decoding) const;
   void set_answers(uint32_t decoding, double ms);
-  void adjust_aim(uint32_t decoding, double ms);
+  void adjust_aim(uint32_t decoding, double cost, double ms);
 
   const double budget_ms_;
   double aim_ = 0.9;  // what steps aim at, of the budget: equal ones vary, on shared machines by a fifth and more

@@ -103,21 +103,55 @@ TEST(StepPacer, AimsAsHighAsTheTimesOfEqualStepsAllow) {
     StepPacer pacer(kBudgetMs);
     std::mt19937 random(1);
     std::lognormal_distribution<double> noise(0, deviation);
-    observe(pacer, 2, 0, 30);
+    observe(pacer, 2, 0, 20);
     constexpr int kSteps = 20'000;
     int slow = 0;
     double sum = 0;
     for (int i = -1000; i < kSteps; i++) {
       const uint32_t slice = fitting(pacer, 2);
-      const double ms = (30 + slice) * noise(random);
+      const double ms = (20 + slice) * noise(random);
       observe(pacer, 2, slice, ms);
       if (i < 0) continue;
-      slow += ms > 1.2 * kBudgetMs;
+      slow += ms > StepPacer::kSlow * kBudgetMs;
       sum += ms;
     }
-    EXPECT_LE(slow, kSteps / 100) << deviation;
+    EXPECT_LE(slow, 1.2 * StepPacer::kSlowSteps * kSteps) << deviation;
     EXPECT_GE(sum / kSteps, kBudgetMs * (0.97 - 2 * deviation)) << deviation;
   }
+}
+
+TEST(StepPacer, AimsHighAgainAfterABadTimeWhateverTheAnswersTake) {
+  for (const double answers_ms : {20.0, 45.0}) {
+    StepPacer pacer(kBudgetMs);
+    std::mt19937 random(1);
+    std::lognormal_distribution<double> noise(0, 0.3);
+    observe(pacer, 2, 0, answers_ms);
+    const auto step = [&](double factor) {
+      const uint32_t slice = fitting(pacer, 2);
+      observe(pacer, 2, slice, (answers_ms + slice) * factor);
+      return answers_ms + slice;
+    };
+    for (int i = 0; i < 1000; i++) step(noise(random));
+    EXPECT_LE(step(1), std::max(75.0, answers_ms + 45));
+    for (int i = 0; i < 3000; i++) step(1);
+    EXPECT_GE(step(1), 95);
+  }
+}
+
+// Neither prompts that come while nobody answers, nor the ends of prompts.
+TEST(StepPacer, WhatItDidNotCutSaysNothingOfWhatToAimAt) {
+  StepPacer pacer(kBudgetMs);
+  const auto step = [&] {
+    const uint32_t slice = fitting(pacer, 2);
+    observe(pacer, 2, slice, 30.0 + slice);
+    return 30.0 + slice;
+  };
+  for (int i = 0; i < 40; i++) step();
+  const double usual = step();
+  for (int i = 0; i < 30; i++) observe(pacer, 2, 256, 30 + 256);
+  for (int i = 0; i < 3000; i++) observe(pacer, 2, 3, 33);
+  for (int i = 0; i < 40; i++) step();
+  EXPECT_NEAR(step(), usual, 8);
 }
 
 TEST(StepPacer, TheEndOfAPromptIsNoReasonToTakeLess) {

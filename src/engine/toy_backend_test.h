@@ -3,10 +3,12 @@
 // tokens at the same positions, in every layer group, and no page is written that another sequence of the batch reads.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <functional>
 #include <set>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>

@@ -175,30 +175,41 @@ void PrefixCache::match_rest(const Edge& way, Hit& hit) {
 }
 
 void PrefixCache::insert(std::span<const int32_t> tokens, std::span<PageTable> tables, uint64_t owner) {
-  insert_pages(tokens.size() / kPageTokens, tokens, tables, owner);
+  clock_++;
+  const size_t whole = tokens.size() / kPageTokens;
+  insert_pages(0, whole, tokens, tables, owner);
+  insert_windows(whole, tokens, tables);
 }
 
 void PrefixCache::insert_all(std::span<const int32_t> tokens, std::span<PageTable> tables, uint64_t owner) {
+  clock_++;
   const size_t whole = tokens.size() / kPageTokens;
-  insert_pages(whole, tokens, tables, owner);
-  if (tokens.size() == whole * kPageTokens) return;
-  const Edge last = edge_from(whole == 0 ? kRoot : tables[0].pages[whole - 1], owner, tokens, whole);
-  const auto [node, known] = closest(last);
-  const bool has_more = known == filled(last.tokens) && nodes_[node].edge->first.tokens != last.tokens;
-  if (!has_more) insert_pages(whole + 1, tokens, tables, owner);
+  insert_pages(0, whole, tokens, tables, owner);
+  size_t count = whole;
+  if (tokens.size() > whole * kPageTokens) {
+    const Edge last = edge_from(whole == 0 ? kRoot : tables[0].pages[whole - 1], owner, tokens, whole);
+    const auto [node, known] = closest(last);
+    const bool has_more = known == filled(last.tokens) && nodes_[node].edge->first.tokens != last.tokens;
+    if (!has_more) insert_pages(whole, ++count, tokens, tables, owner);
+  }
+  insert_windows(count, tokens, tables);
 }
 
-void PrefixCache::insert_pages(size_t count, std::span<const int32_t> tokens, std::span<PageTable> tables,
+// Those of group 0 from `first` to `end`.
+void PrefixCache::insert_pages(size_t first, size_t end, std::span<const int32_t> tokens, std::span<PageTable> tables,
                                uint64_t owner) {
   CHECK(tables.size() == windowed_.size() + 1);
-  clock_++;
   std::vector<PageId>& pages = tables[0].pages;
-  CHECK(pages.size() >= count);
-  for (size_t j = 0; j < count; j++) {
+  CHECK(pages.size() >= end);
+  for (size_t j = first; j < end; j++) {
     touch(add_node(edge_from(j == 0 ? kRoot : pages[j - 1], owner, tokens, j), pages[j]));
   }
+}
+
+void PrefixCache::insert_windows(size_t count, std::span<const int32_t> tokens, std::span<PageTable> tables) {
+  const auto nodes = std::span(tables[0].pages).first(count);
   for (size_t i = 0; i < windowed_.size(); i++) {
-    insert_windowed(windowed_[i], std::span(pages).first(count), static_cast<uint32_t>(tokens.size()), tables[i + 1]);
+    insert_windowed(windowed_[i], nodes, static_cast<uint32_t>(tokens.size()), tables[i + 1]);
   }
 }
 

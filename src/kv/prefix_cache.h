@@ -90,7 +90,9 @@ class PrefixCache {
   static Edge edge_from(PageId parent, uint64_t owner, std::span<const int32_t> tokens, size_t page);
   std::pair<PageId, uint32_t> closest(const Edge& way) const;
   void match_rest(const Edge& way, Hit& hit);
-  void insert_pages(size_t count, std::span<const int32_t> tokens, std::span<PageTable> tables, uint64_t owner);
+  void insert_pages(size_t first, size_t end, std::span<const int32_t> tokens, std::span<PageTable> tables,
+                    uint64_t owner);
+  void insert_windows(size_t count, std::span<const int32_t> tokens, std::span<PageTable> tables);
   PageId add_node(const Edge& way, PageId& page);
   void drop_leaf(PageId node);
   void touch(PageId node);
