@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <xgrammar/xgrammar.h>
 
+#include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <list>
 #include <map>
@@ -18,6 +20,7 @@
 
 #include "base/check.h"
 #include "base/thread_priority.h"
+#include "base/thread_time.h"
 #include "grammar/ebnf.h"
 #include "grammar/grammar_text.h"
 #include "grammar/json_schema.h"
@@ -134,6 +137,7 @@ struct Grammars::Shared {
   using Clock = std::chrono::steady_clock;
   // One that is being compiled, and those who wait for it.
   struct Job {
+    std::optional<ThreadTime> time;  // of the thread, once it has begun
     std::optional<Compiled> result;
   };
   struct Kept {
@@ -147,6 +151,8 @@ struct Grammars::Shared {
   std::shared_ptr<const Grammar> find(const std::string& text);
   void keep(const std::string& text, const std::shared_ptr<const Grammar>& constraint, size_t bytes);
   void compile(const std::string& text, Job& job);
+  Compiled wait(const Job& job, std::unique_lock<std::mutex>& lock, std::chrono::milliseconds deadline,
+                Clock::time_point give_up);
 
   const Tokenizer& tokenizer;
   const uint32_t vocab;
@@ -189,7 +195,9 @@ void Grammars::Shared::compile(const std::string& text, Job& job) {
       const std::lock_guard lock(mutex);
       if (!info) info = tokenizer_info(tokenizer, vocab);
       vocabulary = info;
+      job.time.emplace();
     }
+    changed.notify_all();
     lower_this_threads_priority();
     xgrammar::GrammarCompiler compiler(*vocabulary, 1, false);
     const xgrammar::CompiledGrammar compiled = compiler.CompileGrammar(text);
@@ -218,7 +226,7 @@ Grammars::~Grammars() {
 }
 
 Grammars::Compiled Grammars::compile(const std::string& grammar) {
-  const auto deadline = Shared::Clock::now() + options_.deadline;
+  const auto begin = Shared::Clock::now();
   std::unique_lock lock(shared_->mutex);
   if (std::shared_ptr<const Grammar> known = shared_->find(grammar)) return known;
   std::shared_ptr<Shared::Job> job;
@@ -236,16 +244,30 @@ Grammars::Compiled Grammars::compile(const std::string& grammar) {
       }
       shared_->jobs.emplace(grammar, job);
       shared_->compiling++;
-    } else if (shared_->changed.wait_until(lock, deadline) == std::cv_status::timeout) {
+    } else if (shared_->changed.wait_until(lock, begin + options_.deadline) == std::cv_status::timeout) {
       return Error{ErrorCode::kResourceExhausted, "other grammars are still being compiled", "try again later"};
     }
   }
-  if (!shared_->changed.wait_until(lock, deadline, [&] { return job->result.has_value(); })) {
-    return Error{ErrorCode::kInvalidArgument,
-                 fmt::format("the grammar takes more than {} s to compile", options_.deadline.count() / 1000),
-                 "ask for something simpler"};
+  return shared_->wait(*job, lock, options_.deadline, begin + options_.patience);
+}
+
+// With the mutex locked.
+Grammars::Compiled Grammars::Shared::wait(const Job& job, std::unique_lock<std::mutex>& lock,
+                                          std::chrono::milliseconds deadline, Clock::time_point give_up) {
+  while (!job.result) {
+    const Clock::time_point now = Clock::now();
+    const auto left = job.time ? deadline - job.time->used() : std::chrono::nanoseconds(deadline);
+    if (job.time && left <= std::chrono::nanoseconds(0)) {
+      return Error{ErrorCode::kInvalidArgument,
+                   fmt::format("the grammar takes more than {} s to compile", deadline.count() / 1000),
+                   "ask for something simpler"};
+    }
+    if (now >= give_up) {
+      return Error{ErrorCode::kResourceExhausted, "the machine is too busy to compile the grammar", "try again later"};
+    }
+    changed.wait_until(lock, job.time ? std::min<Clock::time_point>(give_up, now + left) : give_up);
   }
-  return *job->result;
+  return *job.result;
 }
 
 Grammars::Compiled Grammars::json_object() {

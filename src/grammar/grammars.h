@@ -27,8 +27,10 @@ namespace ingle {
 Result<GrammarText::Expression> choice_grammar(std::span<const std::string> texts);
 
 struct GrammarsOptions {
-  std::chrono::milliseconds deadline{5'000};  // of compiling one
-  uint32_t max_compiling = 2;                 // at the same time
+  // Of compiling one: what it may compute, so that a busy machine refuses nothing that an idle one takes; and by the
+  // clock on the wall, after which it is to be asked for later.
+  std::chrono::milliseconds deadline{5'000}, patience{20'000};
+  uint32_t max_compiling = 2;  // at the same time
   size_t cache_bytes = size_t{128} << 20;
 };
 

@@ -191,12 +191,25 @@ TEST(Grammars, ThreadsMayShareThem) {
   for (std::thread& thread : threads) thread.join();
 }
 
-TEST(Grammars, WhatTakesTooLongIsRefused) {
-  const GrammarWorld world({.deadline = std::chrono::milliseconds(0)});
-  std::vector<std::string> texts;  // so many that they are not done by the time the deadline is looked at
+// So much that it is not done by the time somebody looks at the clock.
+std::vector<std::string> many_texts() {
+  std::vector<std::string> texts;
   for (int i = 0; i < 1000; i++)
     texts.push_back("text " + std::to_string(i * 7919) + " of many, each of which says something else");
-  EXPECT_THAT(GrammarWorld::error(world.grammars->choice(texts)), HasSubstr("to compile"));
+  return texts;
+}
+
+TEST(Grammars, WhatTakesTooLongIsRefused) {
+  const GrammarWorld world({.deadline = std::chrono::milliseconds(0)});
+  EXPECT_THAT(GrammarWorld::error(world.grammars->choice(many_texts())), HasSubstr("0 s to compile"));
+}
+
+TEST(Grammars, ABusyMachineIsNoFaultOfTheGrammar) {
+  const GrammarWorld world({.patience = std::chrono::milliseconds(0)});
+  const Grammars::Compiled grammar = world.grammars->choice(many_texts());
+  ASSERT_FALSE(grammar.ok());
+  EXPECT_EQ(grammar.error().code, ErrorCode::kResourceExhausted);
+  EXPECT_THAT(grammar.error().to_string(), HasSubstr("too busy"));
 }
 
 }  // namespace
