@@ -222,13 +222,14 @@ milliseconds wait_for_answer(uint16_t port, const std::string& path, const std::
 }
 
 TEST(LiveServer, HealthFailsWhileTheEngineHangsAndComesBackWithIt) {
-  constexpr milliseconds kBound{400};
+  constexpr milliseconds kBound{1500};  // steps of a busy machine are shorter
   LiveServer server({}, kBound);
   EXPECT_EQ(answer_to(server.port, get("/health")), kOk);
+  const Clock::time_point start = Clock::now();
   server.hang();
-  const milliseconds took = wait_for_answer(server.port, "/health", kBusy);
-  EXPECT_GE(took, kBound - milliseconds(100));
-  EXPECT_LE(took, kBound + kSlack);
+  wait_for_answer(server.port, "/health", kBusy);
+  EXPECT_GE(since(start), kBound);
+  EXPECT_LE(since(start), kBound + kSlack);
   EXPECT_EQ(answer_to(server.port, get("/ready")), kBusy);
   EXPECT_EQ(answer_to(server.port, get("/v1/models")), kOk) << "what needs no engine is answered";
   server.release();
@@ -236,13 +237,15 @@ TEST(LiveServer, HealthFailsWhileTheEngineHangsAndComesBackWithIt) {
   EXPECT_EQ(answer_to(server.port, get("/ready")), kOk);
   EXPECT_EQ(answer_to(server.port, post("/v1/completions", R"({"prompt":"a","max_tokens":2})")), kOk);
   // Nothing to do is no stall.
-  std::this_thread::sleep_for(2 * kBound);
+  std::this_thread::sleep_for(kBound + milliseconds(300));
   EXPECT_EQ(answer_to(server.port, get("/health")), kOk);
 }
 
-// Says something now and then until the server ends the connection; after how long.
-milliseconds drip(Peer& peer, const std::string& drop) {
-  const Clock::time_point start = Clock::now();
+// Connects, says this and then something now and then until the server ends the connection; how long all that took.
+milliseconds drip(uint16_t port, const std::string& says, const std::string& drop) {
+  const Clock::time_point start = Clock::now();  // before any of the server's clocks
+  Peer peer(port);
+  peer.send(says);
   while (!peer.ended() && since(start) < milliseconds(30'000)) {
     if (!drop.empty()) peer.send(drop);
     peer.read(milliseconds(50));
@@ -272,10 +275,8 @@ TEST(LiveServer, RequestsThatDoNotComeToTheirEndAreEnded) {
       {"", "", options.idle_timeout},
       {answered.c_str(), "", options.idle_timeout}};
   for (const Case& one : cases) {
-    Peer peer(server.port);
-    peer.send(one.says);
-    const milliseconds took = drip(peer, one.drop);
-    EXPECT_GE(took, one.limit * 9 / 10) << one.says;
+    const milliseconds took = drip(server.port, one.says, one.drop);
+    EXPECT_GE(took, one.limit) << one.says;
     EXPECT_LE(took, one.limit + kSlack) << one.says;
   }
 }
@@ -313,11 +314,10 @@ TEST(LiveServer, TlsHandshakesThatDoNotComeToTheirEndAreEnded) {
   options.header_timeout = milliseconds(600);
   LiveServer server(options);
   // Nothing; and the beginning of a ClientHello of 512 bytes, a byte at a time.
+  const std::string hello("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11);
   for (const std::string& drop : {std::string(), std::string(1, '\0')}) {
-    Peer peer(server.port);
-    if (!drop.empty()) peer.send(std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11));
-    const milliseconds took = drip(peer, drop);
-    EXPECT_GE(took, options.header_timeout * 9 / 10);
+    const milliseconds took = drip(server.port, drop.empty() ? "" : hello, drop);
+    EXPECT_GE(took, options.header_timeout);
     EXPECT_LE(took, options.header_timeout + kSlack);
   }
 }
@@ -408,15 +408,19 @@ TEST(LiveServer, ClientsWhoseMachineIsGoneAreNoticed) {
   server.hang();
   const std::string waiting = post("/v1/completions", R"({"prompt":"a","max_tokens":4})");
   const std::string stream = post("/v1/completions", R"({"prompt":"a","max_tokens":4,"stream":true})");
-  // One is owed nothing while it waits, the other never confirms the beginning of its stream.
+  // One is owed nothing while it waits, the other never confirms the beginning of its stream. This one's time runs from
+  // there on, so that it comes last.
   Peer silent(server.port), deaf(server.port);
-  deaf.vanish();
-  deaf.send(stream);
   silent.send(waiting);
-  const Clock::time_point start = Clock::now();
-  while ((server.model->open.load() < 2 || !silent.is_confirmed()) && since(start) < kSlack) {
+  const Clock::time_point begin = Clock::now();
+  while ((server.model->open.load() < 1 || !silent.is_confirmed()) && since(begin) < kSlack) {
     std::this_thread::sleep_for(milliseconds(1));
   }
+  EXPECT_TRUE(silent.is_confirmed());
+  deaf.vanish();
+  const Clock::time_point start = Clock::now();
+  deaf.send(stream);
+  while (server.model->open.load() < 2 && since(start) < kSlack) std::this_thread::sleep_for(milliseconds(1));
   silent.vanish();
   EXPECT_EQ(server.model->open.load(), 2u);
   while (server.model->open.load() > 0 && since(start) < 4 * kSlack) std::this_thread::sleep_for(milliseconds(10));
@@ -459,9 +463,10 @@ TEST(LiveServer, IdleConnectionsMakeRoom) {
   peers.clear();
   for (int i = 0; i < 4; i++) {
     peers.push_back(std::make_unique<Peer>(server.port));
-    peers.back()->send("GET /health HTTP/1.1\r\n");
+    // Behind another one, whose answer shows that the beginning has been read, too.
+    peers.back()->send(get("/health") + "GET /health HTTP/1.1\r\n");
+    EXPECT_NE(peers.back()->read(kSlack, [](const std::string& said) { return said.ends_with("}\n"); }), "");
   }
-  std::this_thread::sleep_for(milliseconds(300));
   EXPECT_EQ(answer_to(server.port, get("/health")), "");
   peers.back()->send("Host: localhost\r\n\r\n");
   EXPECT_EQ(peers.back()->read(kSlack, [](const std::string& said) { return said.ends_with("}\n"); }).find(kOk), 0u);
@@ -487,12 +492,22 @@ TEST(LiveServer, LargeBodiesShutNoSmallOnesOut) {
   ServerOptions options;
   options.max_body_bytes = options.max_buffered_bytes = 1 << 20;
   LiveServer server(options);
-  Peer large(server.port);
-  large.send("POST /tokenize HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1048576\r\n\r\n" +
-             std::string((1 << 20) - 1, ' '));
-  std::this_thread::sleep_for(milliseconds(300));
+  const std::string another = post("/tokenize", std::string(500'000, ' '));
+  // Another one finds no room once the server has read this one. Asked before that it may take this one's, so that both
+  // begin again.
+  std::unique_ptr<Peer> large;
+  std::string answer;
+  for (milliseconds pause{200}; answer != kBusy && pause < kSlack; pause *= 2) {
+    large.reset();
+    large = std::make_unique<Peer>(server.port);
+    large->send("POST /tokenize HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1048576\r\n\r\n" +
+                std::string((1 << 20) - 1, ' '));
+    std::this_thread::sleep_for(pause);
+    answer = answer_to(server.port, another);
+  }
+  EXPECT_EQ(answer, kBusy);
   EXPECT_EQ(answer_to(server.port, post("/tokenize", R"({"prompt":"a"})")), kOk);
-  EXPECT_EQ(answer_to(server.port, post("/tokenize", std::string(500'000, ' '))), kBusy);
+  EXPECT_EQ(answer_to(server.port, another), kBusy) << "the first one is gone";
 }
 
 TEST(LiveServer, TheEndComesByTheDeadlineWhateverClientsDo) {

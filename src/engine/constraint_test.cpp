@@ -17,6 +17,11 @@ namespace {
 using std::chrono::milliseconds;
 using testing::HasSubstr;
 
+// Nobody's patience ends, but that of a test that hangs.
+EngineLoopOptions patient() {
+  return {.vocab = kVocab, .context = 1024, .scheduler = {.pages = 64}, .mask_patience = milliseconds(60'000)};
+}
+
 Request rising(Tokens prompt, size_t shortest = 0) {
   Request request = greedy(std::move(prompt), 100);
   request.constraint = std::make_shared<Rising>(shortest);
@@ -29,7 +34,7 @@ bool is_rising(const Tokens& tokens) {
 }
 
 TEST(Constraint, AnswersAreWhatItAllows) {
-  World world;
+  World world(patient());
   for (TokenId first = 1; first < 20; first++) {
     const TokenEvent answer = world.answer(rising({first, 7}, 4));
     EXPECT_EQ(answer.finish, FinishReason::kStop);
@@ -50,7 +55,7 @@ TEST(Constraint, AnswersAreWhatItAllows) {
 }
 
 TEST(Constraint, SampledAnswersKeepToItWithEveryFilter) {
-  World world;
+  World world(patient());
   for (uint64_t seed = 0; seed < 40; seed++) {
     Request request = rising({3, 4}, 3);
     request.sampling.temperature = 1.5f;
@@ -63,7 +68,7 @@ TEST(Constraint, SampledAnswersKeepToItWithEveryFilter) {
 }
 
 TEST(Constraint, EndsWhereItMustWhateverElseIsAsked) {
-  World world;
+  World world(patient());
   Request request = rising({3, 4});
   request.ignore_eos = true;
   TokenEvent answer = world.answer(request);
@@ -77,7 +82,7 @@ TEST(Constraint, EndsWhereItMustWhateverElseIsAsked) {
 }
 
 TEST(Constraint, LogProbabilitiesAreTheModels) {
-  World world;
+  World world(patient());
   Request request = rising({3, 4}, 3);
   request.logprobs = true;
   request.top_logprobs = 2;
@@ -93,7 +98,7 @@ TEST(Constraint, LogProbabilitiesAreTheModels) {
 }
 
 TEST(Constraint, HasTheSameAnswerAmongOthersAndWhenPreempted) {
-  World alone;
+  World alone(patient());
   std::vector<Request> requests;
   std::vector<Tokens> expected;
   for (TokenId i = 1; i <= 12; i++) {
@@ -104,7 +109,10 @@ TEST(Constraint, HasTheSameAnswerAmongOthersAndWhenPreempted) {
     expected.push_back(alone.answer(request).tokens);
     requests.push_back(request);
   }
-  World crowded({.vocab = kVocab, .context = 128, .scheduler = {.pages = 6, .prefill_chunk = 16}});
+  EngineLoopOptions options = patient();
+  options.context = 128;
+  options.scheduler = {.pages = 6, .prefill_chunk = 16};
+  World crowded(options);
   std::vector<std::unique_ptr<TokenStream>> streams;
   for (const Request& request : requests) streams.push_back(crowded.submit(request));
   for (size_t i = 0; i < streams.size(); i++) EXPECT_EQ(World::read(*streams[i]).tokens, expected[i]);
@@ -121,7 +129,8 @@ TEST(Constraint, GuessesSaveStepsAndChangeNoAnswer) {
                      .context = 160,
                      .scheduler = {.pages = 10, .prefill_chunk = 16},
                      .speculate = speculate,
-                     .mask_grace = std::chrono::seconds(10)},
+                     .mask_grace = milliseconds(10'000),
+                     .mask_patience = milliseconds(60'000)},
                     StepTimes::kEqual);
         world.on_logits = [](uint64_t state, std::vector<float>& logits) {
           for (TokenId id = 1; id < 3; id++) logits[id] = state % 5 == 0 ? logits[id] : static_cast<float>(4 * id);
@@ -165,7 +174,7 @@ TEST(Constraint, WithoutATokenEndsTheAnswerWithAnError) {
       return {};
     }
   };
-  World world;
+  World world(patient());
   Request request = greedy({3}, 10);
   request.constraint = std::make_shared<Nothing>();
   const TokenEvent answer = world.answer(request);
@@ -177,7 +186,7 @@ TEST(Constraint, WithoutATokenEndsTheAnswerWithAnError) {
 TEST(Constraint, ThatHangsCostsItsOwnAnswerOnly) {
   std::atomic<bool> release{false};
   {
-    World world({.vocab = kVocab, .context = 1024, .scheduler = {.pages = 64}, .mask_patience = milliseconds(300)});
+    World world({.vocab = kVocab, .context = 1024, .scheduler = {.pages = 64}, .mask_patience = milliseconds(1500)});
     Request hanging = greedy({5}, 10);
     hanging.constraint = std::make_shared<Rising>(0, [&release](const Tokens&) {
       while (!release) std::this_thread::sleep_for(milliseconds(1));
@@ -187,7 +196,7 @@ TEST(Constraint, ThatHangsCostsItsOwnAnswerOnly) {
     auto free = world.submit(greedy({3, 5}, 30));
     const TokenEvent answer = World::read(*hung);
     EXPECT_EQ(answer.finish, FinishReason::kError);
-    EXPECT_THAT(answer.error->to_string(), HasSubstr("300 ms"));
+    EXPECT_THAT(answer.error->to_string(), HasSubstr("1500 ms"));
     EXPECT_EQ(World::read(*fine).finish, FinishReason::kStop);
     EXPECT_EQ(World::read(*free).tokens, expected_answer({3, 5}, 30, false));
     release = true;
@@ -261,22 +270,27 @@ TEST(MaskWorker, LeavesGuessesWhereTheyCameToNothing) {
 }
 
 TEST(MaskWorker, WaitsNoLongerThanItIsTold) {
+  constexpr milliseconds kPatience{1000};
   Gate gate;
-  MaskWorker worker(kVocab, milliseconds(1000));
+  MaskWorker worker(kVocab, kPatience);
   const auto job = worker.begin(std::make_unique<Rising>(0, [&](const Tokens&) { gate.wait(); }));
-  EXPECT_FALSE(worker.wait(job, 0, MaskWorker::Clock::now()));
-  EXPECT_FALSE(worker.wait(job, 0, MaskWorker::Clock::now() + milliseconds(5)));
-  std::this_thread::sleep_for(milliseconds(1000));
+  const auto asked = MaskWorker::Clock::now();
+  EXPECT_FALSE(worker.wait(job, 0, asked));
+  const bool still_waits = !worker.wait(job, 0, MaskWorker::Clock::now() + milliseconds(5));
+  EXPECT_TRUE(still_waits || MaskWorker::Clock::now() >= asked + kPatience) << "unless the test itself had no turn";
+  std::this_thread::sleep_for(kPatience);
   const auto late = worker.wait(job, 0, MaskWorker::Clock::now());
-  ASSERT_TRUE(late) << "it has been asked for since 1005 ms";
+  ASSERT_TRUE(late) << "it has been asked for for longer than the patience";
   EXPECT_THAT(late->error().to_string(), HasSubstr("1000 ms"));
   gate.open();
 }
 
 // A step may take longer than the patience, and nobody asks meanwhile.
 TEST(MaskWorker, OneThatHangsKeepsNoThreadFromOthersWhileNobodyAsks) {
+  constexpr milliseconds kPatience{300};
+  std::atomic<int> told{0};
   Gate gate;
-  MaskWorker worker(kVocab, milliseconds(300));
+  MaskWorker worker(kVocab, kPatience, [&] { told++; });
   std::promise<void> begun;
   const auto hung = worker.begin(std::make_unique<Rising>(0, [&](const Tokens&) {
     begun.set_value();
@@ -285,7 +299,8 @@ TEST(MaskWorker, OneThatHangsKeepsNoThreadFromOthersWhileNobodyAsks) {
   begun.get_future().wait();
   const auto other = worker.begin(std::make_unique<Rising>(0));
   EXPECT_FALSE(worker.wait(other, 0, MaskWorker::Clock::now()));
-  std::this_thread::sleep_for(milliseconds(600));
+  std::this_thread::sleep_for(kPatience);
+  while (told == 0) std::this_thread::sleep_for(milliseconds(1));
   const auto mask = worker.wait(other, 0, MaskWorker::Clock::now());
   ASSERT_TRUE(mask);
   EXPECT_TRUE(mask->ok());
@@ -308,10 +323,13 @@ TEST(MaskWorker, TellsOfEveryMaskUntilItEnds) {
     }));
     begun.get_future().wait();
     told = 0;
-    opener = std::thread([&] {
-      std::this_thread::sleep_for(milliseconds(300));
+    // There is no thread for this one; the destructor lets it go once it has begun.
+    auto kept = std::make_shared<std::promise<void>>();
+    opener = std::thread([&gate, gone = kept->get_future()] {
+      gone.wait_for(milliseconds(1500));
       gate.open();
     });
+    worker.begin(std::make_unique<Rising>(0, [kept = std::move(kept)](const Tokens&) {}));
   }
   opener.join();
   EXPECT_EQ(told, 0);
@@ -319,7 +337,7 @@ TEST(MaskWorker, TellsOfEveryMaskUntilItEnds) {
 
 TEST(MaskWorker, JobsThatTakeLongLeaveThreadsToOthers) {
   Gate gate;
-  MaskWorker worker(kVocab, milliseconds(5'000));
+  MaskWorker worker(kVocab, milliseconds(60'000));
   std::vector<std::shared_ptr<MaskWorker::Job>> slow;
   for (int i = 0; i < 20; i++) {
     slow.push_back(worker.begin(std::make_unique<Rising>(0, [&](const Tokens& tokens) {

@@ -48,12 +48,16 @@ class LateAnswer {
   // Until no step is computed any more.
   void wait_until_late(const World& world) const {
     while (!is_late_) std::this_thread::sleep_for(milliseconds(1));
+    // A busy machine may leave the loop without a turn between two looks.
     uint64_t steps = 0;
-    do {
-      steps = world.backend->steps;
-      std::this_thread::sleep_for(milliseconds(30));
-    } while (steps != world.backend->steps);
+    for (int equal = 0; equal < 5;) {
+      std::this_thread::sleep_for(milliseconds(10));
+      const uint64_t now = world.backend->steps;
+      equal = now == steps ? equal + 1 : 0;
+      steps = now;
+    }
   }
+  bool is_late() const { return is_late_; }
   TokenStream& stream() { return *stream_; }
   void drop() { stream_.reset(); }
   const Tokens& expected() const { return expected_.tokens; }
@@ -85,12 +89,24 @@ TEST(LateMask, KeepsNobodyElseWaiting) {
 // The loop sleeps while there is nothing but the mask to wait for.
 TEST(LateMask, TakesNoTimeOfTheProcessor) {
   Gate gate;
-  World world(patient());
+  std::atomic<uint64_t> readings{0};  // two whenever the loop looks for the mask
+  EngineLoopOptions options = patient();
+  options.step_clock = [&readings] {
+    readings++;
+    return std::chrono::steady_clock::now();
+  };
+  World world(options);
   LateAnswer late(world, gate, {5, 6}, 20);
   late.wait_until_late(world);
-  const std::clock_t before = std::clock();
+  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t used_before = std::clock();
+  const uint64_t readings_before = readings;
   std::this_thread::sleep_for(milliseconds(300));
-  EXPECT_LT(std::clock() - before, CLOCKS_PER_SEC / 10);
+  const uint64_t looks = (readings - readings_before) / 2;
+  const double used = static_cast<double>(std::clock() - used_before) / CLOCKS_PER_SEC;
+  const std::chrono::duration<double> waited = std::chrono::steady_clock::now() - start;
+  EXPECT_LT(static_cast<double>(looks), waited.count() / 0.005) << "it sleeps for 10 ms at a time";
+  EXPECT_LT(used, waited.count() / 2) << "of all threads, a sanitizer's too";
   gate.open();
   EXPECT_EQ(World::read(late.stream()).tokens, late.expected());
 }
@@ -128,41 +144,55 @@ TEST(LateMask, KeepsNoEngineFromItsEnd) {
 }
 
 TEST(LateMask, MayBePreempted) {
-  Gate gate;
-  World world(patient({.pages = 5, .prefix_cache = false}));
-  world.on_step = [] { std::this_thread::sleep_for(milliseconds(2)); };
+  Gate gate, both_are_there;
+  std::unique_ptr<LateAnswer> late;
+  EngineLoopOptions options = patient({.pages = 5, .prefix_cache = false});
+  options.speculate = false;
+  World world(options);
+  // The first needs the other's pages after some 90 steps; by then its mask is late.
+  world.on_step = [&] {
+    both_are_there.wait();
+    if (!late->is_late()) std::this_thread::sleep_for(milliseconds(20));
+  };
   const auto first = world.submit(free_running({3}, 150));
-  LateAnswer late(world, gate, Tokens(40, 5), 60);
+  late = std::make_unique<LateAnswer>(world, gate, Tokens(40, 5), 60);
+  both_are_there.open();
   EXPECT_EQ(World::read(*first).tokens, expected_answer({3}, 150, true));
-  EXPECT_GT(world.loop->metrics().preemptions, 0u);
-  late.wait_until_late(world);
+  EXPECT_EQ(world.loop->metrics().preemptions, 1u);
+  late->wait_until_late(world);
   gate.open();
-  EXPECT_EQ(World::read(late.stream()).tokens, late.expected());
+  EXPECT_EQ(World::read(late->stream()).tokens, late->expected());
+  EXPECT_EQ(world.backend->computed_tokens, (1u + 149) + (40 + 59) + (40 + 3)) << "twice: what it had when it was late";
 }
 
 // The patience counts from the logits on, whatever else is computed meanwhile.
 TEST(LateMask, ThatNeverComesEndsItsAnswer) {
   Gate gate;
   EngineLoopOptions options = patient();
-  options.mask_patience = milliseconds(100);
+  options.context = 1024;
+  options.mask_patience = milliseconds(1000);
+  std::atomic<bool> hurry{false};
   World world(options);
-  world.on_step = [] { std::this_thread::sleep_for(milliseconds(3)); };
-  const auto other = world.submit(free_running({3}, 150));
+  world.on_step = [&] {
+    if (!hurry) std::this_thread::sleep_for(milliseconds(5));
+  };
+  const auto other = world.submit(free_running({3}, 1000));
   LateAnswer late(world, gate, {5, 6}, 20);
   const TokenEvent answer = World::read(late.stream());
   EXPECT_EQ(answer.finish, FinishReason::kError);
   EXPECT_EQ(answer.tokens.size(), 3u);
   EXPECT_EQ(other->try_next()->finish, FinishReason::kNone) << "it waited for the other's end";
+  hurry = true;
   EXPECT_EQ(World::read(*other).finish, FinishReason::kLength);
   gate.open();
 }
 
 TEST(LateMask, MayComeWithEveryToken) {
   EngineLoopOptions options = patient();
-  options.mask_patience = milliseconds(500);
+  options.mask_patience = milliseconds(1500);  // less than all of them take
   World world(options);
   const auto late = [](const Tokens&) { std::this_thread::sleep_for(milliseconds(30)); };
-  EXPECT_EQ(world.answer(winding({5, 6}, 30, late)).finish, FinishReason::kLength) << "the patience is for each";
+  EXPECT_EQ(world.answer(winding({5, 6}, 52, late)).finish, FinishReason::kLength) << "the patience is for each";
 }
 
 // The answer goes round in a circle, so that guesses are right, but for the mask it would be one letter.
@@ -196,7 +226,7 @@ TEST(LateMask, ChangesNoAnswer) {
     if (user % 3 == 2) request.constraint = nullptr;
     request.sampling.temperature = user % 2 == 0 ? 0.7f : 0;
     request.sampling.seed = user;
-    request.min_tokens = user % 40;
+    request.min_tokens = user % 4 == 1 ? user : 50;  // most grow until pages run out
     request.ignore_eos = user % 4 == 0;
     request.logprobs = true;
     request.top_logprobs = 2;
@@ -211,7 +241,7 @@ TEST(LateMask, ChangesNoAnswer) {
   };
   uint64_t preemptions = 0;
   for (const uint32_t users : {1u, 2u, 3u, 9u}) {
-    EngineLoopOptions options = patient({.pages = 10, .windows = {{.window = 40, .pages = 10}}, .prefill_chunk = 16});
+    EngineLoopOptions options = patient({.pages = 8, .windows = {{.window = 40, .pages = 10}}, .prefill_chunk = 16});
     options.mask_grace = milliseconds(1);
     World crowded(options);
     crowded.on_logits = repeat_few_letters;

@@ -297,19 +297,24 @@ TEST(EngineLoop, AStepThatHangsIsSeen) {
 
 // An answer that takes long is no stall, however many steps it takes.
 TEST(EngineLoop, ALoopThatGetsOnHasNotStalled) {
-  World world;
-  std::chrono::milliseconds longest{0};
+  using Clock = std::chrono::steady_clock;
+  World world({.vocab = kVocab, .context = 1024, .scheduler = {.pages = 64}, .speculate = false});
+  std::vector<Clock::time_point> begun;  // steps
+  std::vector<std::chrono::milliseconds> stalls;
   world.on_step = [&] {
+    begun.push_back(Clock::now());
     std::this_thread::sleep_for(std::chrono::milliseconds(3));
-    longest = std::max(longest, world.loop->stalled_for());
+    stalls.push_back(world.loop->stalled_for());
   };
   Request request = greedy({1, 2, 3}, 200);
   request.ignore_eos = true;
-  const auto start = std::chrono::steady_clock::now();
   const std::unique_ptr<TokenStream> stream = world.submit(request);
   World::read(*stream);
-  EXPECT_GE(longest.count(), 3);
-  EXPECT_LT(longest, (std::chrono::steady_clock::now() - start) / 2);
+  ASSERT_EQ(stalls.size(), 200u);
+  const auto last_hundred = stalls.begin() + 100;
+  EXPECT_GE(std::min_element(stalls.begin(), stalls.end())->count(), 3);
+  // The shortest, as a busy machine may leave the loop without a turn for longer than all other steps take.
+  EXPECT_LT(*std::min_element(last_hundred, stalls.end()), (begun[100] - begun[0]) / 2);
 }
 
 TEST(EngineLoop, TheEndOfACancelledAnswerIsToldUnlessItsStreamIsGone) {
@@ -342,7 +347,7 @@ TEST(EngineLoop, TheEndOfTheEngineEndsItsStreams) {
   std::vector<std::unique_ptr<TokenStream>> streams;
   {
     World world({.vocab = kVocab, .context = 1024, .scheduler = {.pages = 64, .max_sequences = 2}});
-    world.on_step = [] { std::this_thread::sleep_for(std::chrono::milliseconds(1)); };  // lest an answer be done first
+    world.on_step = [] { std::this_thread::sleep_for(std::chrono::milliseconds(20)); };  // lest an answer be done first
     for (TokenId i = 0; i < 8; i++) {
       Request request = greedy(Tokens(500, i), 0);
       request.ignore_eos = true;
