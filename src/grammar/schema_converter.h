@@ -1,5 +1,6 @@
 // One JSON Schema document on its way to a grammar: what json_schema.h does, in parts. schema_converter.cpp has the
-// keywords that hold for every type, references and combinations; schema_types.cpp what each type may look like.
+// keywords that hold for every type, references and combinations; schema_types.cpp what each type may look like;
+// schema_objects.cpp what objects may.
 #pragma once
 
 #include <cstdint>
