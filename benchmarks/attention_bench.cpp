@@ -1,9 +1,9 @@
 // Speed of the attention kernels: one thread, every table but the scalar one, decode (one token's heads over a context
 // too large for the caches) and prefill (tiles of kMaxTileQueries over one context).
 // Usage: attention_bench [TABLE]
-#include <time.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "backend/cpu/kernels/kernels.h"
+#include "base/thread_time.h"
 
 namespace ingle::cpu {
 namespace {
@@ -88,25 +89,19 @@ struct Work {
   AttentionTile tile;
 };
 
-// CPU time, so that other programs on the machine count less.
-double thread_seconds() {
-  timespec time;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
-
-// Seconds per run, the median of 7 rounds of at least 30 ms.
+// Seconds per run, the median of 7 rounds of at least 30 ms. Of the thread's time, so that other programs on the
+// machine count less.
 double seconds_per_run(const KernelTable& table, const Pool& pool, Work& work) {
   std::vector<double> rounds;
   size_t next = 0;
   for (int round = 0; round < 7; round++) {
-    const double start = thread_seconds();
+    const ThreadTime time;
     double seconds = 0;
     int runs = 0;
     while (seconds < 0.03) {
       work.run(table, pool.pages[next++ % pool.pages.size()]);
       runs++;
-      seconds = thread_seconds() - start;
+      seconds = std::chrono::duration<double>(time.used()).count();
     }
     rounds.push_back(seconds / runs);
   }

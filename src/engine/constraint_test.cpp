@@ -17,11 +17,6 @@ namespace {
 using std::chrono::milliseconds;
 using testing::HasSubstr;
 
-// Nobody's patience ends, but that of a test that hangs.
-EngineLoopOptions patient() {
-  return {.vocab = kVocab, .context = 1024, .scheduler = {.pages = 64}, .mask_patience = milliseconds(60'000)};
-}
-
 Request rising(Tokens prompt, size_t shortest = 0) {
   Request request = greedy(std::move(prompt), 100);
   request.constraint = std::make_shared<Rising>(shortest);
@@ -109,9 +104,8 @@ TEST(Constraint, HasTheSameAnswerAmongOthersAndWhenPreempted) {
     expected.push_back(alone.answer(request).tokens);
     requests.push_back(request);
   }
-  EngineLoopOptions options = patient();
+  EngineLoopOptions options = patient({.pages = 6, .prefill_chunk = 16});
   options.context = 128;
-  options.scheduler = {.pages = 6, .prefill_chunk = 16};
   World crowded(options);
   std::vector<std::unique_ptr<TokenStream>> streams;
   for (const Request& request : requests) streams.push_back(crowded.submit(request));
@@ -125,13 +119,10 @@ TEST(Constraint, GuessesSaveStepsAndChangeNoAnswer) {
     for (uint64_t seed = 0; seed < 24; seed++) {
       std::vector<TokenEvent> answers[2];
       for (const bool speculate : {false, true}) {
-        World world({.vocab = kVocab,
-                     .context = 160,
-                     .scheduler = {.pages = 10, .prefill_chunk = 16},
-                     .speculate = speculate,
-                     .mask_grace = milliseconds(10'000),
-                     .mask_patience = milliseconds(60'000)},
-                    StepTimes::kEqual);
+        EngineLoopOptions options = patient({.pages = 10, .prefill_chunk = 16});
+        options.speculate = speculate;
+        options.mask_grace = milliseconds(10'000);
+        World world(options, StepTimes::kEqual);
         world.on_logits = [](uint64_t state, std::vector<float>& logits) {
           for (TokenId id = 1; id < 3; id++) logits[id] = state % 5 == 0 ? logits[id] : static_cast<float>(4 * id);
         };

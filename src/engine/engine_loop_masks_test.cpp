@@ -15,11 +15,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Nobody's patience ends, but that of a test that hangs.
-EngineLoopOptions patient(const SchedulerOptions& scheduler = {.pages = 64}) {
-  return {.vocab = kVocab, .context = 160, .scheduler = scheduler, .mask_patience = milliseconds(10'000)};
-}
-
 Request winding(Tokens prompt, uint32_t max_tokens, OnMask on_mask = nullptr) {
   Request request = greedy(std::move(prompt), max_tokens);
   request.ignore_eos = true;
@@ -169,7 +164,6 @@ TEST(LateMask, MayBePreempted) {
 TEST(LateMask, ThatNeverComesEndsItsAnswer) {
   Gate gate;
   EngineLoopOptions options = patient();
-  options.context = 1024;
   options.mask_patience = milliseconds(1000);
   std::atomic<bool> hurry{false};
   World world(options);

@@ -34,10 +34,11 @@ double StepPacer::target_ms(uint32_t decoding) const {
 }
 
 // As many slow steps as are allowed leave the aim as it is. Only steps about as large as they may be count: bursts are
-// larger, and the ends of prompts smaller. Below what prompts have anyway the aim would decide nothing.
+// larger, and the ends of prompts, or slices without a limit, smaller. Below what prompts have anyway the aim would
+// decide nothing.
 void StepPacer::adjust_aim(uint32_t decoding, double cost, double ms) {
   const double most = slice(decoding);
-  if (budget_ms_ == 0 || decoding == 0 || cost > most || cost < kLeastFull * most) return;
+  if (cost > most || cost < kLeastFull * most) return;
   if (ms <= kSlow * budget_ms_) {
     aim_ = std::min(aim_ + kAimStep * kSlowSteps / (1 - kSlowSteps), kMostAim);
   } else {

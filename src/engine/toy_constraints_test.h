@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <functional>
 #include <future>
 #include <memory>
@@ -23,6 +24,14 @@ class Gate {
   std::promise<void> open_;
   const std::shared_future<void> opened_ = open_.get_future().share();
 };
+
+// Nobody's patience ends, but that of a test that hangs.
+inline EngineLoopOptions patient(const SchedulerOptions& scheduler = {.pages = 64}) {
+  return {.vocab = kVocab,
+          .context = std::min(1024u, scheduler.pages * kPageTokens),
+          .scheduler = scheduler,
+          .mask_patience = std::chrono::milliseconds(60'000)};
+}
 
 using OnMask = std::function<void(const Tokens& tokens)>;
 

@@ -1,11 +1,12 @@
 // Files that break the format: each gives an error that names the field and its offset, soon and in little memory.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <time.h>
 
+#include <chrono>
 #include <functional>
 #include <string>
 
+#include "base/thread_time.h"
 #include "format/allocation_meter_test.h"
 #include "format/gguf.h"
 #include "format/gguf_bytes_test.h"
@@ -18,18 +19,12 @@ using testing::StartsWith;
 
 constexpr uint64_t kMaxMemoryBytes = uint64_t{64} << 20;
 
-double thread_seconds() {
-  timespec t{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
-}
-
 // Parses, and holds the promise about time and memory whatever the outcome.
 Result<GgufFile> parse_metered(const GgufBytes& file) {
   const AllocationMeter meter;
-  const double start = thread_seconds();
+  const ThreadTime time;
   Result<GgufFile> result = GgufFile::parse(file.bytes());
-  const double seconds = thread_seconds() - start;
+  const double seconds = std::chrono::duration<double>(time.used()).count();
   EXPECT_LT(seconds, 1.0);
   testing::Test::RecordProperty("parse_ms", static_cast<int>(seconds * 1000));
   EXPECT_LT(meter.peak_bytes(), kMaxMemoryBytes);

@@ -197,7 +197,7 @@ void Grammars::Shared::compile(const std::string& text, Job& job) {
       vocabulary = info;
       job.time.emplace();
     }
-    changed.notify_all();
+    changed.notify_all();  // who ends the grammars waits for no more than this
     lower_this_threads_priority();
     xgrammar::GrammarCompiler compiler(*vocabulary, 1, false);
     const xgrammar::CompiledGrammar compiled = compiler.CompileGrammar(text);
@@ -251,13 +251,13 @@ Grammars::Compiled Grammars::compile(const std::string& grammar) {
   return shared_->wait(*job, lock, options_.deadline, begin + options_.patience);
 }
 
-// With the mutex locked.
+// With the mutex locked. Nobody computes faster than the clock goes, so nothing is missed until it is looked at again.
 Grammars::Compiled Grammars::Shared::wait(const Job& job, std::unique_lock<std::mutex>& lock,
                                           std::chrono::milliseconds deadline, Clock::time_point give_up) {
   while (!job.result) {
     const Clock::time_point now = Clock::now();
-    const auto left = job.time ? deadline - job.time->used() : std::chrono::nanoseconds(deadline);
-    if (job.time && left <= std::chrono::nanoseconds(0)) {
+    const auto left = deadline - (job.time ? job.time->used() : std::chrono::nanoseconds(0));
+    if (left <= std::chrono::nanoseconds(0)) {
       return Error{ErrorCode::kInvalidArgument,
                    fmt::format("the grammar takes more than {} s to compile", deadline.count() / 1000),
                    "ask for something simpler"};
@@ -265,7 +265,7 @@ Grammars::Compiled Grammars::Shared::wait(const Job& job, std::unique_lock<std::
     if (now >= give_up) {
       return Error{ErrorCode::kResourceExhausted, "the machine is too busy to compile the grammar", "try again later"};
     }
-    changed.wait_until(lock, job.time ? std::min<Clock::time_point>(give_up, now + left) : give_up);
+    changed.wait_until(lock, std::min<Clock::time_point>(give_up, now + left));
   }
   return *job.result;
 }
