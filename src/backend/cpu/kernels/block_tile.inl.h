@@ -20,9 +20,10 @@
 INGLE_REGION_BEGIN
 namespace ingle::cpu {
 
-// What a tile multiplies: a strip or group of a slice, and the same slice of N columns of activations.
+// What a tile multiplies: strips or a group of a slice, and the same slice of N columns of activations.
 struct TileArgs {
   const uint8_t* weights;
+  size_t strip_bytes;  // from one strip to the next, where a tile takes several
   const std::byte* x;  // as the tile's pack_input left it, if it has one
   size_t x_stride_bytes;
   uint32_t cols;
@@ -260,30 +261,41 @@ struct BlockTile {
     return acc;
   }
 
-  // Sub-block j of a record, one scale for its 32 columns.
-  template <uint32_t N>
-  static INGLE_INLINE void block_32(const uint8_t* codes, const uint8_t* scales, uint32_t j, ScaleMin super,
-                                    const Input<N>& y, F* acc) {
-    W w[4];
-    I sum[N];
-    unpack<N, 0>(codes, w);
-    for (uint32_t v = 0; v < N; v++) sum[v] = dot16<N, 0>(start<N>(y, 0, v), w, y, v);
-    unpack<N, 1>(codes, w);
-    for (uint32_t v = 0; v < N; v++) sum[v] = dot16<N, 1>(sum[v], w, y, v);
-    const Parts<N> s = in_parts<N>(scale_min(scales, j, super));
-    for (uint32_t v = 0; v < N; v++) acc[v] = accumulate<N>(acc[v], s.of[v % kParts<N>], y, v, 0, sum[v]);
+  // Sub-block j of a record, one scale for its 32 columns; of kStrips strips, strip_bytes apart. The index of a sum is
+  // [column][strip]: what is loaded of a column serves all strips.
+  template <uint32_t N, uint32_t kStrips>
+  static INGLE_INLINE void block_32(const uint8_t* codes, const uint8_t* scales, size_t strip_bytes, uint32_t j,
+                                    const ScaleMin* super, const Input<N>& y, F* acc) {
+    W w[kStrips][4];
+    I sum[N * kStrips];
+    for (uint32_t s = 0; s < kStrips; s++) unpack<N, 0>(codes + s * strip_bytes, w[s]);
+    for (uint32_t i = 0; i < N * kStrips; i++) {
+      sum[i] = dot16<N, 0>(start<N>(y, 0, i / kStrips), w[i % kStrips], y, i / kStrips);
+    }
+    for (uint32_t s = 0; s < kStrips; s++) unpack<N, 1>(codes + s * strip_bytes, w[s]);
+    for (uint32_t i = 0; i < N * kStrips; i++) sum[i] = dot16<N, 1>(sum[i], w[i % kStrips], y, i / kStrips);
+    Parts<N> scale[kStrips];
+    for (uint32_t s = 0; s < kStrips; s++) scale[s] = in_parts<N>(scale_min(scales + s * strip_bytes, j, super[s]));
+    for (uint32_t i = 0; i < N * kStrips; i++) {
+      const uint32_t v = i / kStrips;
+      acc[i] = accumulate<N>(acc[i], scale[i % kStrips].of[v % kParts<N>], y, v, 0, sum[i]);
+    }
   }
 
   // Half h of a sub-block with a scale per 16 columns.
-  template <uint32_t N, int h>
-  static INGLE_INLINE void block_16(const uint8_t* codes, const uint8_t* scales, uint32_t j, ScaleMin super,
-                                    const Input<N>& y, F* acc) {
-    W w[4];
-    unpack<N, h>(codes, w);
-    const Parts<N> s = in_parts<N>(scale_min(scales, 2 * j + h, super));
-    for (uint32_t v = 0; v < N; v++) {
-      const I sum = dot16<N, h>(start<N>(y, h, v), w, y, v);
-      acc[v] = accumulate<N>(acc[v], s.of[v % kParts<N>], y, v, h, sum);
+  template <uint32_t N, uint32_t kStrips, int h>
+  static INGLE_INLINE void block_16(const uint8_t* codes, const uint8_t* scales, size_t strip_bytes, uint32_t j,
+                                    const ScaleMin* super, const Input<N>& y, F* acc) {
+    W w[kStrips][4];
+    Parts<N> scale[kStrips];
+    for (uint32_t s = 0; s < kStrips; s++) {
+      unpack<N, h>(codes + s * strip_bytes, w[s]);
+      scale[s] = in_parts<N>(scale_min(scales + s * strip_bytes, 2 * j + h, super[s]));
+    }
+    for (uint32_t i = 0; i < N * kStrips; i++) {
+      const uint32_t v = i / kStrips;
+      const I sum = dot16<N, h>(start<N>(y, h, v), w[i % kStrips], y, v);
+      acc[i] = accumulate<N>(acc[i], scale[i % kStrips].of[v % kParts<N>], y, v, h, sum);
     }
   }
 
@@ -303,15 +315,24 @@ struct BlockTile {
     if constexpr (c + 2 < N) store_pairs<N, c + 2>(args, acc);
   }
 
+  // How many strips run<N> takes best. They share what is loaded of the activations, which is otherwise a load for each
+  // dot product. The sums of two strips and eight columns leave no registers for acc, which is then loaded and stored
+  // once per sub-block: a gain, but not if that were once per 16 columns.
   template <uint32_t N>
+  static constexpr uint32_t kStripsAtOnce = N == 4 || (N > 4 && !kFormat.per_16()) ? Isa::kStripsAtOnce : 1;
+  static_assert(Isa::kStripsAtOnce == 1 || !Isa::kPairsColumns);
+
+  template <uint32_t N, uint32_t kStrips = 1>
   static void run(const TileArgs& args) {
     const auto* y = reinterpret_cast<const Input<N>*>(args.x);
     const uint8_t* record = args.weights;
-    F acc[N];
+    F acc[N * kStrips];
     if constexpr (kParts<N> == 2) {
       load_pairs<N>(args, acc);
     } else {
-      for (uint32_t c = 0; c < N; c++) acc[c] = args.resume ? Isa::loadu(args.out + c * args.out_stride) : Isa::zero();
+      for (uint32_t i = 0; i < N * kStrips; i++) {
+        acc[i] = args.resume ? Isa::loadu(out_at<kStrips>(args, i)) : Isa::zero();
+      }
     }
     const uint32_t blocks = args.cols / kSubBlock;
     for (uint32_t first = 0; first < blocks; first += kRecord) {
@@ -319,16 +340,20 @@ struct BlockTile {
       const uint8_t *scales = record, *codes = record + kFormat.codes_offset(n, kLanes);
       // All scales now, in the order in which memory is walked: one line of them per sub-block, between lines of codes,
       // halved the speed of Q4_1 with few columns.
-      if (N < kPrefetchColumns && !args.fetch_ahead) prefetch<3, kFormat.codes_offset(kRecord, kLanes)>(scales);
-      fetch<N, kFormat.codes_offset(kRecord, kLanes)>(args, scales);
-      const ScaleMin super = super_scale(scales);
+      ScaleMin super[kStrips];
+      for (uint32_t s = 0; s < kStrips; s++) {
+        const uint8_t* of_strip = scales + s * args.strip_bytes;
+        if (N < kPrefetchColumns && !args.fetch_ahead) prefetch<3, kFormat.codes_offset(kRecord, kLanes)>(of_strip);
+        super[s] = super_scale(of_strip);
+      }
+      fetch<N, kStrips, kFormat.codes_offset(kRecord, kLanes)>(args, scales);
       for (uint32_t j = 0; j < n; j++, y++, codes += kFormat.code_bytes() * kLanes) {
-        fetch<N, kFormat.code_bytes() * kLanes>(args, codes);
+        fetch<N, kStrips, kFormat.code_bytes() * kLanes>(args, codes);
         if constexpr (kFormat.per_16()) {
-          block_16<N, 0>(codes, scales, j, super, *y, acc);
-          block_16<N, 1>(codes, scales, j, super, *y, acc);
+          block_16<N, kStrips, 0>(codes, scales, args.strip_bytes, j, super, *y, acc);
+          block_16<N, kStrips, 1>(codes, scales, args.strip_bytes, j, super, *y, acc);
         } else {
-          block_32<N>(codes, scales, j, super, *y, acc);
+          block_32<N, kStrips>(codes, scales, args.strip_bytes, j, super, *y, acc);
         }
       }
       record += kFormat.record_bytes(n, kLanes);
@@ -336,8 +361,14 @@ struct BlockTile {
     if constexpr (kParts<N> == 2) {
       store_pairs<N>(args, acc);
     } else {
-      for (uint32_t c = 0; c < N; c++) Isa::storeu(args.out + c * args.out_stride, acc[c]);
+      for (uint32_t i = 0; i < N * kStrips; i++) Isa::storeu(out_at<kStrips>(args, i), acc[i]);
     }
+  }
+
+  // Where sum i lies.
+  template <uint32_t kStrips>
+  static INGLE_INLINE float* out_at(const TileArgs& args, uint32_t i) {
+    return args.out + i / kStrips * args.out_stride + i % kStrips * kLanes;
   }
 
   template <int kLocality, size_t kBytes>
@@ -345,14 +376,15 @@ struct BlockTile {
     for (size_t i = 0; i < kBytes; i += 64) __builtin_prefetch(p + i, 0, kLocality);
   }
 
-  // What comes after p. Narrow tiles leave the buffers for misses of the first-level cache to their loads.
-  template <uint32_t N, size_t kBytes>
+  // What comes after p, and after the same place of the other strips: beyond a strip's end that is the next one to
+  // walk. Narrow tiles leave the buffers for misses of the first-level cache to their loads.
+  template <uint32_t N, uint32_t kStrips, size_t kBytes>
   static INGLE_INLINE void fetch(const TileArgs& args, const uint8_t* p) {
-    if constexpr (N >= kPrefetchColumns) {
-      prefetch<3, kBytes>(p + kPrefetchBytes);
-    } else if (args.fetch_ahead) {
-      prefetch<2, kBytes>(p + kPrefetchBytes);
-    }
+    if (N < kPrefetchColumns && !args.fetch_ahead) return;
+    constexpr int kLocality = N >= kPrefetchColumns && kStrips == 1 ? 3 : 2;
+    const uint8_t* ahead = p + kPrefetchBytes;
+    if (kStrips > 1 && ahead >= args.weights + args.strip_bytes) ahead += (kStrips - 1) * args.strip_bytes;
+    for (uint32_t s = 0; s < kStrips; s++) prefetch<kLocality, kBytes>(ahead + s * args.strip_bytes);
   }
 
   static constexpr uint32_t kMaxColumns = Isa::kMaxColumns;

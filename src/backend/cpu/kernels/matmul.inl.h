@@ -33,6 +33,8 @@ struct FloatTile {
   }
 
   static constexpr bool kPacksInput = false;
+  template <uint32_t N>
+  static constexpr uint32_t kStripsAtOnce = 1;
 
   template <uint32_t N>
   static void run(const TileArgs& args) {
@@ -199,7 +201,7 @@ struct MatmulKernels {
 
   template <class Tile, uint32_t N>
   static uint32_t tiles_of(const Call& call, const Groups& groups, uint32_t c) {
-    constexpr uint32_t kStrips = kGroupRows / Tile::kRows;
+    constexpr uint32_t kStrips = kGroupRows / Tile::kRows, kAtOnce = Tile::template kStripsAtOnce<N>;
     const size_t strip_bytes = Tile::strip_bytes(groups.cols);
     for (; c + N <= call.columns; c += N) {
       const std::byte* x = call.x + c * call.x_stride_bytes;
@@ -208,18 +210,29 @@ struct MatmulKernels {
         Tile::template pack_input<N>(x, call.x_stride_bytes, groups.cols, call.scratch);
         x = call.scratch;
       }
-      const uint8_t* weights = groups.data;
-      for (uint32_t strip = 0; strip < groups.count * kStrips; strip++) {
-        Tile::template run<N>({.weights = weights,
-                               .x = x,
-                               .x_stride_bytes = call.x_stride_bytes,
-                               .cols = groups.cols,
-                               .out = call.out + c * call.out_stride + strip * Tile::kRows,
-                               .out_stride = call.out_stride,
-                               .resume = groups.resume,
-                               .fetch_ahead = groups.fetch_ahead});
+      TileArgs args{.weights = groups.data,
+                    .strip_bytes = groups.bytes,
+                    .x = x,
+                    .x_stride_bytes = call.x_stride_bytes,
+                    .cols = groups.cols,
+                    .out = call.out + c * call.out_stride,
+                    .out_stride = call.out_stride,
+                    .resume = groups.resume,
+                    .fetch_ahead = groups.fetch_ahead};
+      uint32_t group = 0;
+      if constexpr (kAtOnce > 1) {
+        static_assert(kStrips == 1);
+        for (; group + kAtOnce <= groups.count; group += kAtOnce) {
+          Tile::template run<N, kAtOnce>(args);
+          args.weights += kAtOnce * groups.bytes;
+          args.out += kAtOnce * Tile::kRows;
+        }
+      }
+      for (uint32_t strip = 0; strip < (groups.count - group) * kStrips; strip++) {
+        Tile::template run<N>(args);
         // A group is its strips and up to 63 bytes of padding.
-        weights += strip % kStrips + 1 < kStrips ? strip_bytes : groups.bytes - (kStrips - 1) * strip_bytes;
+        args.weights += strip % kStrips + 1 < kStrips ? strip_bytes : groups.bytes - (kStrips - 1) * strip_bytes;
+        args.out += Tile::kRows;
       }
     }
     return c;

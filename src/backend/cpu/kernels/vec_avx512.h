@@ -32,7 +32,8 @@ struct Avx512 {
   using W = __m512i;
   static constexpr uint32_t kLanes = 16;
   static constexpr uint32_t kMaxColumns = 8;
-  static constexpr int kSignedBias = 128;  // vpdpbusd takes unsigned weights
+  static constexpr uint32_t kStripsAtOnce = 2;  // each broadcast is a load, and few CPUs do two of 512 bits a cycle
+  static constexpr int kSignedBias = 128;       // vpdpbusd takes unsigned weights
   static constexpr bool kPairsColumns = false;
 
   static INGLE_INLINE F zero() { return _mm512_setzero_ps(); }
