@@ -33,33 +33,45 @@ struct FloatTile {
   }
 
   static constexpr bool kPacksInput = false;
+  // As in BlockTile: what is loaded of the activations serves several groups.
   template <uint32_t N>
-  static constexpr uint32_t kStripsAtOnce = 1;
+  static constexpr uint32_t kStripsAtOnce = N >= 4 ? Isa::kStripsAtOnce : 1;
 
-  template <uint32_t N>
+  template <uint32_t N, uint32_t kStrips = 1>
   static void run(const TileArgs& args) {
+    constexpr uint32_t kAll = kVectors * kStrips;
     const float* y[N];
     for (uint32_t c = 0; c < N; c++) y[c] = reinterpret_cast<const float*>(args.x + c * args.x_stride_bytes);
     const uint8_t* weights = args.weights;
-    F acc[N][kVectors];
+    F acc[N][kAll];
     for (uint32_t c = 0; c < N; c++) {
-      for (uint32_t v = 0; v < kVectors; v++) {
+      for (uint32_t v = 0; v < kAll; v++) {
         acc[c][v] = args.resume ? Isa::loadu(args.out + c * args.out_stride + v * Isa::kLanes) : Isa::zero();
       }
     }
     for (uint32_t k = 0; k < args.cols; k++, weights += kColumnBytes) {
-      if constexpr (N >= kPrefetchColumns) {
-        __builtin_prefetch(weights + kPrefetchBytes);
-      } else if (args.fetch_ahead) {
-        __builtin_prefetch(weights + kPrefetchBytes, 0, 2);
+      F w[kAll];
+      for (uint32_t v = 0; v < kAll; v++) {
+        const uint8_t* of_group = weights + v / kVectors * args.strip_bytes;
+        if (v % kVectors == 0) fetch<N>(args, of_group);
+        w[v] = load(of_group + v % kVectors * Isa::kLanes * kBytes);
       }
-      for (uint32_t v = 0; v < kVectors; v++) {
-        const F w = load(weights + v * Isa::kLanes * kBytes);
-        for (uint32_t c = 0; c < N; c++) acc[c][v] = Isa::fma(w, Isa::set1(y[c][k]), acc[c][v]);
+      for (uint32_t c = 0; c < N; c++) {
+        const F x = Isa::set1(y[c][k]);
+        for (uint32_t v = 0; v < kAll; v++) acc[c][v] = Isa::fma(w[v], x, acc[c][v]);
       }
     }
     for (uint32_t c = 0; c < N; c++) {
-      for (uint32_t v = 0; v < kVectors; v++) Isa::storeu(args.out + c * args.out_stride + v * Isa::kLanes, acc[c][v]);
+      for (uint32_t v = 0; v < kAll; v++) Isa::storeu(args.out + c * args.out_stride + v * Isa::kLanes, acc[c][v]);
+    }
+  }
+
+  template <uint32_t N>
+  static INGLE_INLINE void fetch(const TileArgs& args, const uint8_t* p) {
+    if constexpr (N >= kPrefetchColumns) {
+      __builtin_prefetch(p + kPrefetchBytes);
+    } else if (args.fetch_ahead) {
+      __builtin_prefetch(p + kPrefetchBytes, 0, 2);
     }
   }
 
@@ -221,7 +233,7 @@ struct MatmulKernels {
                     .fetch_ahead = groups.fetch_ahead};
       uint32_t group = 0;
       if constexpr (kAtOnce > 1) {
-        static_assert(kStrips == 1);
+        static_assert(kStrips == 1);  // a strip is a group
         for (; group + kAtOnce <= groups.count; group += kAtOnce) {
           Tile::template run<N, kAtOnce>(args);
           args.weights += kAtOnce * groups.bytes;
