@@ -1,5 +1,5 @@
 // The limits that matmul_bench compares with, by instruction set: multiply-accumulates per second over weights and
-// activations that stay in registers: loading one per product halves the rate on some CPUs, which kernels can avoid.
+// activations that stay in registers: loading one per product was seen to halve the rate, and kernels need not do that.
 #pragma once
 
 #include <cstdint>

@@ -92,6 +92,7 @@ def main():
         free = {"max_tokens": args.tokens, "ignore_eos": not args.copy}
         schema = {**SCHEMA, "minItems": 1} if args.copy else SCHEMA
         held = {**free, "response_format": {"type": "json_schema", "json_schema": {"name": "it", "schema": schema}}}
+        stream(port, prompt, {**free, "max_tokens": 2})  # its pages are cached then
         start = time.perf_counter()
         stream(port, prompt, {**held, "max_tokens": 2})
         first = time.perf_counter() - start

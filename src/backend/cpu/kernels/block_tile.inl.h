@@ -20,7 +20,7 @@
 INGLE_REGION_BEGIN
 namespace ingle::cpu {
 
-// What a tile multiplies: strips or a group of a slice, and the same slice of N columns of activations.
+// What a tile multiplies: strips or groups of a slice, and the same slice of N columns of activations.
 struct TileArgs {
   const uint8_t* weights;
   size_t strip_bytes;  // from one strip to the next, where a tile takes several
@@ -37,6 +37,15 @@ struct TileArgs {
 // For narrower ones it depends on the machine.
 inline constexpr uint32_t kPrefetchColumns = 8;
 inline constexpr size_t kPrefetchBytes = 6 << 10;  // ahead: about 16 sub-blocks, or the latency of memory
+
+// What a tile reads that much later than p of its first strip: beyond the strip's end, the next tile's first one. Of
+// the other strips the same, strip_bytes apart.
+template <uint32_t kStrips>
+INGLE_INLINE const uint8_t* ahead_of(const TileArgs& args, const uint8_t* p) {
+  const uint8_t* ahead = p + kPrefetchBytes;
+  const bool in_strip = kStrips == 1 || ahead < args.weights + args.strip_bytes;
+  return in_strip ? ahead : ahead + (kStrips - 1) * args.strip_bytes;
+}
 
 // One format's tile: kLanes rows times N columns.
 template <class Isa, BlockFormat kFormat>
@@ -376,14 +385,13 @@ struct BlockTile {
     for (size_t i = 0; i < kBytes; i += 64) __builtin_prefetch(p + i, 0, kLocality);
   }
 
-  // What comes after p, and after the same place of the other strips: beyond a strip's end that is the next one to
-  // walk. Narrow tiles leave the buffers for misses of the first-level cache to their loads.
+  // What comes after p, of each strip. Narrow tiles leave the buffers for misses of the first-level cache to their
+  // loads, and so do those of several strips, which were faster for it.
   template <uint32_t N, uint32_t kStrips, size_t kBytes>
   static INGLE_INLINE void fetch(const TileArgs& args, const uint8_t* p) {
     if (N < kPrefetchColumns && !args.fetch_ahead) return;
     constexpr int kLocality = N >= kPrefetchColumns && kStrips == 1 ? 3 : 2;
-    const uint8_t* ahead = p + kPrefetchBytes;
-    if (kStrips > 1 && ahead >= args.weights + args.strip_bytes) ahead += (kStrips - 1) * args.strip_bytes;
+    const uint8_t* ahead = ahead_of<kStrips>(args, p);
     for (uint32_t s = 0; s < kStrips; s++) prefetch<kLocality, kBytes>(ahead + s * args.strip_bytes);
   }
 

@@ -50,11 +50,10 @@ struct FloatTile {
       }
     }
     for (uint32_t k = 0; k < args.cols; k++, weights += kColumnBytes) {
+      fetch<N, kStrips>(args, weights);
       F w[kAll];
       for (uint32_t v = 0; v < kAll; v++) {
-        const uint8_t* of_group = weights + v / kVectors * args.strip_bytes;
-        if (v % kVectors == 0) fetch<N>(args, of_group);
-        w[v] = load(of_group + v % kVectors * Isa::kLanes * kBytes);
+        w[v] = load(weights + v / kVectors * args.strip_bytes + v % kVectors * Isa::kLanes * kBytes);
       }
       for (uint32_t c = 0; c < N; c++) {
         const F x = Isa::set1(y[c][k]);
@@ -66,13 +65,12 @@ struct FloatTile {
     }
   }
 
-  template <uint32_t N>
+  template <uint32_t N, uint32_t kStrips>
   static INGLE_INLINE void fetch(const TileArgs& args, const uint8_t* p) {
-    if constexpr (N >= kPrefetchColumns) {
-      __builtin_prefetch(p + kPrefetchBytes);
-    } else if (args.fetch_ahead) {
-      __builtin_prefetch(p + kPrefetchBytes, 0, 2);
-    }
+    if (N < kPrefetchColumns && !args.fetch_ahead) return;
+    constexpr int kLocality = N >= kPrefetchColumns && kStrips == 1 ? 3 : 2;
+    const uint8_t* ahead = ahead_of<kStrips>(args, p);
+    for (uint32_t s = 0; s < kStrips; s++) __builtin_prefetch(ahead + s * args.strip_bytes, 0, kLocality);
   }
 
   static constexpr size_t kColumnBytes = kGroupRows * kBytes;
