@@ -186,10 +186,6 @@ struct AmxTile {
   static INGLE_INLINE void fetch(const Tile& tile, uint32_t i) {
     prefetch<2>(tile.ahead + i * tile.ahead_bytes, tile.ahead_bytes);
   }
-  template <int kLocality>
-  static INGLE_INLINE void prefetch(const uint8_t* p, size_t bytes) {
-    for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(p + i, 0, kLocality);
-  }
 
   // Recursive from column c on, as in BlockTile: acc stays in registers.
   template <uint32_t c = 0>

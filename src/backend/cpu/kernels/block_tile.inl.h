@@ -38,13 +38,21 @@ struct TileArgs {
 inline constexpr uint32_t kPrefetchColumns = 8;
 inline constexpr size_t kPrefetchBytes = 6 << 10;  // ahead: about 16 sub-blocks, or the latency of memory
 
-// What a tile reads that much later than p of its first strip: beyond the strip's end, the next tile's first one. Of
-// the other strips the same, strip_bytes apart.
-template <uint32_t kStrips>
-INGLE_INLINE const uint8_t* ahead_of(const TileArgs& args, const uint8_t* p) {
+template <int kLocality>
+INGLE_INLINE void prefetch(const uint8_t* p, size_t bytes) {
+  for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(p + i, 0, kLocality);
+}
+
+// As many bytes of what a tile of N columns reads kPrefetchBytes later than p of its first strip, and of its other
+// strips: beyond a strip's end, the next tile's. Narrow tiles leave the buffers for misses of the first-level cache to
+// their loads, and so do those of several strips, which were faster for it.
+template <uint32_t N, uint32_t kStrips>
+INGLE_INLINE void fetch(const TileArgs& args, const uint8_t* p, size_t bytes) {
+  if (N < kPrefetchColumns && !args.fetch_ahead) return;
+  constexpr int kLocality = N >= kPrefetchColumns && kStrips == 1 ? 3 : 2;
   const uint8_t* ahead = p + kPrefetchBytes;
-  const bool in_strip = kStrips == 1 || ahead < args.weights + args.strip_bytes;
-  return in_strip ? ahead : ahead + (kStrips - 1) * args.strip_bytes;
+  if (kStrips > 1 && ahead >= args.weights + args.strip_bytes) ahead += (kStrips - 1) * args.strip_bytes;
+  for (uint32_t s = 0; s < kStrips; s++) prefetch<kLocality>(ahead + s * args.strip_bytes, bytes);
 }
 
 // One format's tile: kLanes rows times N columns.
@@ -333,6 +341,7 @@ struct BlockTile {
 
   template <uint32_t N, uint32_t kStrips = 1>
   static void run(const TileArgs& args) {
+    constexpr size_t kScaleBytes = kFormat.codes_offset(kRecord, kLanes), kCodeBytes = kFormat.code_bytes() * kLanes;
     const auto* y = reinterpret_cast<const Input<N>*>(args.x);
     const uint8_t* record = args.weights;
     F acc[N * kStrips];
@@ -352,12 +361,12 @@ struct BlockTile {
       ScaleMin super[kStrips];
       for (uint32_t s = 0; s < kStrips; s++) {
         const uint8_t* of_strip = scales + s * args.strip_bytes;
-        if (N < kPrefetchColumns && !args.fetch_ahead) prefetch<3, kFormat.codes_offset(kRecord, kLanes)>(of_strip);
+        if (N < kPrefetchColumns && !args.fetch_ahead) prefetch<3>(of_strip, kScaleBytes);
         super[s] = super_scale(of_strip);
       }
-      fetch<N, kStrips, kFormat.codes_offset(kRecord, kLanes)>(args, scales);
-      for (uint32_t j = 0; j < n; j++, y++, codes += kFormat.code_bytes() * kLanes) {
-        fetch<N, kStrips, kFormat.code_bytes() * kLanes>(args, codes);
+      fetch<N, kStrips>(args, scales, kScaleBytes);
+      for (uint32_t j = 0; j < n; j++, y++, codes += kCodeBytes) {
+        fetch<N, kStrips>(args, codes, kCodeBytes);
         if constexpr (kFormat.per_16()) {
           block_16<N, kStrips, 0>(codes, scales, args.strip_bytes, j, super, *y, acc);
           block_16<N, kStrips, 1>(codes, scales, args.strip_bytes, j, super, *y, acc);
@@ -378,21 +387,6 @@ struct BlockTile {
   template <uint32_t kStrips>
   static INGLE_INLINE float* out_at(const TileArgs& args, uint32_t i) {
     return args.out + i / kStrips * args.out_stride + i % kStrips * kLanes;
-  }
-
-  template <int kLocality, size_t kBytes>
-  static INGLE_INLINE void prefetch(const uint8_t* p) {
-    for (size_t i = 0; i < kBytes; i += 64) __builtin_prefetch(p + i, 0, kLocality);
-  }
-
-  // What comes after p, of each strip. Narrow tiles leave the buffers for misses of the first-level cache to their
-  // loads, and so do those of several strips, which were faster for it.
-  template <uint32_t N, uint32_t kStrips, size_t kBytes>
-  static INGLE_INLINE void fetch(const TileArgs& args, const uint8_t* p) {
-    if (N < kPrefetchColumns && !args.fetch_ahead) return;
-    constexpr int kLocality = N >= kPrefetchColumns && kStrips == 1 ? 3 : 2;
-    const uint8_t* ahead = ahead_of<kStrips>(args, p);
-    for (uint32_t s = 0; s < kStrips; s++) prefetch<kLocality, kBytes>(ahead + s * args.strip_bytes);
   }
 
   static constexpr uint32_t kMaxColumns = Isa::kMaxColumns;

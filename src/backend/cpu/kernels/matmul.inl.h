@@ -50,7 +50,7 @@ struct FloatTile {
       }
     }
     for (uint32_t k = 0; k < args.cols; k++, weights += kColumnBytes) {
-      fetch<N, kStrips>(args, weights);
+      fetch<N, kStrips>(args, weights, kColumnBytes);
       F w[kAll];
       for (uint32_t v = 0; v < kAll; v++) {
         w[v] = load(weights + v / kVectors * args.strip_bytes + v % kVectors * Isa::kLanes * kBytes);
@@ -63,14 +63,6 @@ struct FloatTile {
     for (uint32_t c = 0; c < N; c++) {
       for (uint32_t v = 0; v < kAll; v++) Isa::storeu(args.out + c * args.out_stride + v * Isa::kLanes, acc[c][v]);
     }
-  }
-
-  template <uint32_t N, uint32_t kStrips>
-  static INGLE_INLINE void fetch(const TileArgs& args, const uint8_t* p) {
-    if (N < kPrefetchColumns && !args.fetch_ahead) return;
-    constexpr int kLocality = N >= kPrefetchColumns && kStrips == 1 ? 3 : 2;
-    const uint8_t* ahead = ahead_of<kStrips>(args, p);
-    for (uint32_t s = 0; s < kStrips; s++) __builtin_prefetch(ahead + s * args.strip_bytes, 0, kLocality);
   }
 
   static constexpr size_t kColumnBytes = kGroupRows * kBytes;
@@ -211,7 +203,8 @@ struct MatmulKernels {
 
   template <class Tile, uint32_t N>
   static uint32_t tiles_of(const Call& call, const Groups& groups, uint32_t c) {
-    constexpr uint32_t kStrips = kGroupRows / Tile::kRows, kAtOnce = Tile::template kStripsAtOnce<N>;
+    constexpr uint32_t kStrips = kGroupRows / Tile::kRows;  // of a group
+    constexpr uint32_t kAtOnce = Tile::template kStripsAtOnce<N>;
     const size_t strip_bytes = Tile::strip_bytes(groups.cols);
     for (; c + N <= call.columns; c += N) {
       const std::byte* x = call.x + c * call.x_stride_bytes;
