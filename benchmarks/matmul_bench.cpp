@@ -258,11 +258,13 @@ int run(const Options& options) {
     if (!options.type.empty() && options.type != info.name) continue;
     found = true;
     const Weights weights(*table, info.type, options.threads);
-    if (options.columns == 0) measure_packing(*table, weights, options.threads);
+    if (options.columns != 0) {
+      measure(*table, weights, options.columns, options.threads, limits);
+      continue;
+    }
+    measure_packing(*table, weights, options.threads);
     for (uint32_t columns : {1u, 2u, 4u, 8u, 16u, 512u}) {
-      if (options.columns == 0 || options.columns == columns) {
-        measure(*table, weights, columns, options.threads, limits);
-      }
+      measure(*table, weights, columns, options.threads, limits);
     }
   }
   if (!found)

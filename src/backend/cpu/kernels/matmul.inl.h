@@ -41,12 +41,14 @@ struct FloatTile {
   static void run(const TileArgs& args) {
     constexpr uint32_t kAll = kVectors * kStrips;
     const float* y[N];
-    for (uint32_t c = 0; c < N; c++) y[c] = reinterpret_cast<const float*>(args.x + c * args.x_stride_bytes);
+    for (uint32_t c = 0; c < N; c++) {
+      y[c] = reinterpret_cast<const float*>(args.x + present(c, args.columns) * args.x_stride_bytes);
+    }
     const uint8_t* weights = args.weights;
     F acc[N][kAll];
     for (uint32_t c = 0; c < N; c++) {
       for (uint32_t v = 0; v < kAll; v++) {
-        acc[c][v] = args.resume ? Isa::loadu(args.out + c * args.out_stride + v * Isa::kLanes) : Isa::zero();
+        acc[c][v] = args.resume ? Isa::loadu(out_column(args, c) + v * Isa::kLanes) : Isa::zero();
       }
     }
     for (uint32_t k = 0; k < args.cols; k++, weights += kColumnBytes) {
@@ -61,7 +63,7 @@ struct FloatTile {
       }
     }
     for (uint32_t c = 0; c < N; c++) {
-      for (uint32_t v = 0; v < kAll; v++) Isa::storeu(args.out + c * args.out_stride + v * Isa::kLanes, acc[c][v]);
+      for (uint32_t v = 0; v < kAll; v++) Isa::storeu(out_column(args, c) + v * Isa::kLanes, acc[c][v]);
     }
   }
 
@@ -191,7 +193,7 @@ struct MatmulKernels {
     }
   }
 
-  // In tiles of the widest kind, then of the narrower ones.
+  // In tiles of the widest kind, then of the narrower ones; each kind takes what fills more than half of it.
   template <class Tile>
   static void all_columns(const Call& call, const Groups& groups) {
     uint32_t c = 0;
@@ -206,22 +208,23 @@ struct MatmulKernels {
     constexpr uint32_t kStrips = kGroupRows / Tile::kRows;  // of a group
     constexpr uint32_t kAtOnce = Tile::template kStripsAtOnce<N>;
     const size_t strip_bytes = Tile::strip_bytes(groups.cols);
-    for (; c + N <= call.columns; c += N) {
-      const std::byte* x = call.x + c * call.x_stride_bytes;
-      if constexpr (Tile::kPacksInput) {
-        CHECK(Tile::template input_bytes<N>(groups.cols) <= kInputBytes);
-        Tile::template pack_input<N>(x, call.x_stride_bytes, groups.cols, call.scratch);
-        x = call.scratch;
-      }
+    while (call.columns - c > N / 2) {
+      const uint32_t columns = call.columns - c < N ? call.columns - c : N;
       TileArgs args{.weights = groups.data,
                     .strip_bytes = groups.bytes,
-                    .x = x,
+                    .x = call.x + c * call.x_stride_bytes,
                     .x_stride_bytes = call.x_stride_bytes,
+                    .columns = columns,
                     .cols = groups.cols,
                     .out = call.out + c * call.out_stride,
                     .out_stride = call.out_stride,
                     .resume = groups.resume,
                     .fetch_ahead = groups.fetch_ahead};
+      if constexpr (Tile::kPacksInput) {
+        CHECK(Tile::template input_bytes<N>(groups.cols) <= kInputBytes);
+        Tile::template pack_input<N>(args, call.scratch);
+        args.x = call.scratch;
+      }
       uint32_t group = 0;
       if constexpr (kAtOnce > 1) {
         static_assert(kStrips == 1);  // a strip is a group
@@ -237,6 +240,7 @@ struct MatmulKernels {
         args.weights += strip % kStrips + 1 < kStrips ? strip_bytes : groups.bytes - (kStrips - 1) * strip_bytes;
         args.out += Tile::kRows;
       }
+      c += columns;
     }
     return c;
   }
