@@ -11,14 +11,15 @@
 #include <cstring>
 #include <fstream>
 #include <functional>
-#include <memory>
 #include <random>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "backend/cpu/fetch_ahead.h"
 #include "backend/cpu/kernels/kernels.h"
+#include "base/anonymous_memory.h"
 #include "base/thread_pool.h"
 #include "mac_rate.h"
 
@@ -29,19 +30,15 @@ constexpr uint32_t kCols = 2048, kRows = 8192;
 constexpr size_t kStreamBytes = size_t{512} << 20;  // well beyond the last cache
 constexpr uint32_t kGroupsPerTask = 16;
 
-struct Free {
-  void operator()(void* p) const { std::free(p); }
-};
-using Bytes = std::unique_ptr<std::byte, Free>;
-
-Bytes allocate(size_t bytes) {
-  void* p = std::aligned_alloc(64, (bytes + 63) / 64 * 64);
-  if (p == nullptr) {
+// In huge pages where the system gives them, as the engine's weights are.
+AnonymousMemory allocate(size_t bytes) {
+  Result<AnonymousMemory> memory = AnonymousMemory::allocate(bytes, true);
+  if (!memory.ok()) {
     std::fprintf(stderr, "matmul_bench: no memory for %zu bytes\n", bytes);
     std::exit(1);
   }
-  std::memset(p, 0, bytes);
-  return Bytes(static_cast<std::byte*>(p));
+  std::memset(memory->data(), 0, bytes);
+  return *std::move(memory);
 }
 
 // As the kernel tells it, on Linux.
@@ -72,21 +69,34 @@ double fastest(uint32_t threads, const std::function<void(uint32_t)>& work) {
   return best;
 }
 
-// Bytes per second of reading memory, each thread its own part; by the hardware's prefetching alone, or with ours.
-double read_bandwidth(const std::byte* data, size_t bytes, uint32_t threads, bool ahead) {
+// Bytes per second of reading memory, each thread its own part, as so many streams side by side (the hardware
+// prefetches each for itself); with prefetches of ours or without.
+double read_bandwidth(std::span<const std::byte> data, uint32_t threads, uint32_t streams, bool ahead) {
   constexpr size_t kAheadBytes = 6 << 10;
   std::atomic<uint64_t> sink{0};
   const double seconds = fastest(threads, [&](uint32_t thread) {
-    const size_t words = bytes / 8 / threads;
-    const auto* p = reinterpret_cast<const uint64_t*>(data) + thread * words;
+    const size_t words = data.size() / 8 / threads, part = words / streams;
+    const auto* p = reinterpret_cast<const uint64_t*>(data.data()) + thread * words;
     uint64_t sums[8] = {};
-    for (size_t i = 0; i + 8 <= words; i += 8) {
-      if (ahead) __builtin_prefetch(p + i + kAheadBytes / 8, 0, 2);
-      for (size_t k = 0; k < 8; k++) sums[k] += p[i + k];
+    for (size_t i = 0; i + 8 <= part; i += 8) {
+      for (uint32_t s = 0; s < streams; s++) {
+        const uint64_t* line = p + s * part + i;
+        if (ahead) __builtin_prefetch(line + kAheadBytes / 8, 0, 2);
+        for (size_t k = 0; k < 8; k++) sums[k] += line[k];
+      }
     }
     for (uint64_t sum : sums) sink += sum;
   });
-  return static_cast<double>(bytes) / seconds;
+  return static_cast<double>(data.size()) / seconds;
+}
+
+// Of the best way known.
+double read_bandwidth(std::span<const std::byte> data, uint32_t threads) {
+  double best = 0;
+  for (uint32_t streams : {1u, 4u}) {
+    for (bool ahead : {false, true}) best = std::max(best, read_bandwidth(data, threads, streams, ahead));
+  }
+  return best;
 }
 
 const MacRates& mac_rates(const KernelTable& table) {
@@ -157,26 +167,26 @@ struct Weights {
     data = allocate(count * matrix_bytes);
     const std::vector<uint8_t> rows = random_rows(type, kRows);
     for (uint32_t g = 0; g < kGroups; g++) table.pack_group(matrix(0), g, rows.data(), rows.size() / kRows);
-    for (uint32_t i = 1; i < count; i++) std::memcpy(matrix(i).data, data.get(), matrix_bytes);
+    for (uint32_t i = 1; i < count; i++) std::memcpy(matrix(i).data, data.data(), matrix_bytes);
     // A matrix as long as the stack: its parts are where the measurement looks.
     PackedMatrix stack = matrix(0);
     stack.rows = kRows * count;
     ThreadPool pool(threads);
-    fetch_ahead = table.name != "scalar" && fetching_ahead_pays(table, stack, pool);
+    if (table.name != "scalar") fetch_ahead = best_fetch_ahead(table, stack, pool);
   }
   PackedMatrix matrix(uint32_t index) const {
     return {.type = type,
             .rows = kRows,
             .cols = kCols,
-            .data = data.get() + index * matrix_bytes,
+            .data = data.data() + index * matrix_bytes,
             .fetch_ahead = fetch_ahead};
   }
   static constexpr uint32_t kGroups = kRows / kGroupRows;
   DType type;
   size_t matrix_bytes;
   uint32_t count = 0;
-  bool fetch_ahead = false;
-  Bytes data;
+  FetchAhead fetch_ahead = FetchAhead::kNever;
+  AnonymousMemory data;
 };
 
 struct Limits {
@@ -186,12 +196,12 @@ struct Limits {
 void measure(const KernelTable& table, const Weights& weights, uint32_t columns, uint32_t threads, Limits limits) {
   const DType type = weights.type;
   const size_t stride = activation_bytes(type, kCols);
-  const Bytes x = allocate(stride * columns);
+  const AnonymousMemory x = allocate(stride * columns);
   std::mt19937 rng(2);
   std::vector<float> column(kCols);
   for (uint32_t c = 0; c < columns; c++) {
     for (float& v : column) v = static_cast<float>(rng() % 2001) * 1e-3f - 1;
-    std::byte* to = x.get() + c * stride;
+    std::byte* to = x.data() + c * stride;
     if (is_block_quantized(type)) {
       table.quantize(column.data(), kCols, reinterpret_cast<ActivationBlock*>(to));
     } else {
@@ -199,7 +209,7 @@ void measure(const KernelTable& table, const Weights& weights, uint32_t columns,
     }
   }
   std::vector<float> out(size_t{kRows} * columns);
-  std::vector<Bytes> scratch;
+  std::vector<AnonymousMemory> scratch;
   for (uint32_t t = 0; t < threads; t++) scratch.push_back(allocate(table.matmul_scratch_bytes));
   const uint32_t matrices = columns > 16 || table.name == "scalar" ? 1 : weights.count;
   std::atomic<uint32_t> next{0};
@@ -210,9 +220,9 @@ void measure(const KernelTable& table, const Weights& weights, uint32_t columns,
     for (uint32_t task = next++; task < matrices * tasks; task = next++) {
       const uint32_t block = task % tasks / (tasks / blocks), c = block * table.column_block;
       const uint32_t group = task % (tasks / blocks) * kGroupsPerTask;
-      table.matmul(weights.matrix(task / tasks), group, kGroupsPerTask, x.get() + c * stride, stride,
+      table.matmul(weights.matrix(task / tasks), group, kGroupsPerTask, x.data() + c * stride, stride,
                    std::min(table.column_block, columns - c), out.data() + size_t{c} * kRows + group * kGroupRows,
-                   kRows, scratch[thread].get());
+                   kRows, scratch[thread].data());
     }
     if (++arrived % threads == 0) next = 0;
   });
@@ -245,9 +255,8 @@ int run(const Options& options) {
     std::fprintf(stderr, "matmul_bench: this machine has no %s\n", options.isa.c_str());
     return 2;
   }
-  const Bytes stream = allocate(kStreamBytes);
-  const Limits limits = {std::max(read_bandwidth(stream.get(), kStreamBytes, options.threads, false),
-                                  read_bandwidth(stream.get(), kStreamBytes, options.threads, true)),
+  const AnonymousMemory stream = allocate(kStreamBytes);
+  const Limits limits = {read_bandwidth({stream.data(), kStreamBytes}, options.threads),
                          int8_limit(*table, options.threads), fma_limit(*table, options.threads)};
   std::printf("%s, %s, %u threads: reads %.1f GB/s, int8 dot products %.1f GMAC/s, float multiply-adds %.1f GMAC/s\n",
               cpu_name().c_str(), std::string(table->name).c_str(), options.threads, limits.bytes_per_s / 1e9,

@@ -1,6 +1,6 @@
-// Whether kernels for few columns, which read weights as fast as memory gives them, should ask for them ahead of their
-// use or leave that to the hardware. No rule tells: on one virtual machine (Sapphire Rapids) asking made them 1.5 times
-// as fast, on another (Zen 4) slower. It changes no bit.
+// How kernels for few columns best ask for weights ahead of their use, if at all. No rule tells: on one virtual machine
+// (Sapphire Rapids) asking made them 1.5 times as fast, on another (Zen 4) slower, on a third (Ice Lake) a tenth faster
+// if into the first-level cache.
 #pragma once
 
 #include "backend/cpu/kernels/kernels.h"
@@ -8,8 +8,8 @@
 
 namespace ingle::cpu {
 
-// By measuring both ways over parts of the matrix, which takes about 20 ms of all threads of the pool. False for a
-// matrix too small to tell: such weights stay in caches.
-bool fetching_ahead_pays(const KernelTable& table, PackedMatrix matrix, ThreadPool& pool);
+// By measuring all ways over parts of the matrix, which takes about 20 ms of all threads of the pool. Never, for a matrix
+// too small to tell: such weights stay in caches.
+FetchAhead best_fetch_ahead(const KernelTable& table, PackedMatrix matrix, ThreadPool& pool);
 
 }  // namespace ingle::cpu

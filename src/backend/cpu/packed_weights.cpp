@@ -83,7 +83,7 @@ Result<PackedWeights> PackedWeights::pack(const Graph& graph, const KernelTable&
   if (!order.empty()) {
     const auto largest = std::max_element(order.begin(), order.end(),
                                           [](const Tensor* a, const Tensor* b) { return a->bytes() < b->bytes(); });
-    const bool ahead = fetching_ahead_pays(table, packed.matrix(**largest), pool);
+    const FetchAhead ahead = best_fetch_ahead(table, packed.matrix(**largest), pool);
     for (auto& [source, matrix] : packed.matrices_) matrix.fetch_ahead = ahead;
   }
   if (collapse_later) packed.collapser_ = std::make_unique<HugePageCollapser>(packed.arena_.data(), total_bytes);

@@ -16,6 +16,7 @@
 #include "backend/cpu/kernels/activation_block.h"
 #include "backend/cpu/kernels/block_format.h"
 #include "backend/cpu/kernels/isa_region.h"
+#include "backend/cpu/kernels/kernels.h"
 
 INGLE_REGION_BEGIN
 namespace ingle::cpu {
@@ -33,7 +34,7 @@ struct TileArgs {
   float* out;  // [columns], out_stride apart
   size_t out_stride;
   bool resume;       // the sums go on from what is in out
-  bool fetch_ahead;  // as PackedMatrix has it
+  FetchAhead fetch_ahead;  // as PackedMatrix has it
 };
 
 // The tile's column c of those that are there.
@@ -53,15 +54,18 @@ INGLE_INLINE void prefetch(const uint8_t* p, size_t bytes) {
 }
 
 // As many bytes of what a tile of N columns reads kPrefetchBytes later than p of its first strip, and of its other
-// strips: beyond a strip's end, the next tile's. Narrow tiles leave the buffers for misses of the first-level cache to
-// their loads, and so do those of several strips, which were faster for it.
+// strips: beyond a strip's end, the next tile's. Wide tiles of several strips leave the buffers for misses of the
+// first-level cache to their loads, and were faster for it.
 template <uint32_t N, uint32_t kStrips>
 INGLE_INLINE void fetch(const TileArgs& args, const uint8_t* p, size_t bytes) {
-  if (N < kPrefetchColumns && !args.fetch_ahead) return;
-  constexpr int kLocality = N >= kPrefetchColumns && kStrips == 1 ? 3 : 2;
+  constexpr bool kWide = N >= kPrefetchColumns;
+  if (!kWide && args.fetch_ahead == FetchAhead::kNever) return;
+  const bool into_l1 = kWide ? kStrips == 1 : args.fetch_ahead == FetchAhead::kIntoL1;
   const uint8_t* ahead = p + kPrefetchBytes;
   if (kStrips > 1 && ahead >= args.weights + args.strip_bytes) ahead += (kStrips - 1) * args.strip_bytes;
-  for (uint32_t s = 0; s < kStrips; s++) prefetch<kLocality>(ahead + s * args.strip_bytes, bytes);
+  for (uint32_t s = 0; s < kStrips; s++, ahead += args.strip_bytes) {
+    into_l1 ? prefetch<3>(ahead, bytes) : prefetch<2>(ahead, bytes);
+  }
 }
 
 // One format's tile: kLanes rows times N columns.
@@ -344,9 +348,12 @@ struct BlockTile {
 
   // How many strips run<N> takes best. They share what is loaded of the activations, which is otherwise a load for each
   // dot product. The sums of two strips and eight columns leave no registers for acc, which is then loaded and stored
-  // once per sub-block: a gain, but not if that were once per 16 columns.
+  // once per sub-block: a gain, but not if that were once per 16 columns. Of one or two columns memory is the limit, and
+  // gives more to several streams.
   template <uint32_t N>
-  static constexpr uint32_t kStripsAtOnce = N == 4 || (N > 4 && !kFormat.per_16()) ? Isa::kStripsAtOnce : 1;
+  static constexpr uint32_t kStripsAtOnce = N <= 2                           ? Isa::kStripsOfFewColumns
+                                            : N == 4 || !kFormat.per_16() ? Isa::kStripsAtOnce
+                                                                             : 1;
   static_assert(Isa::kStripsAtOnce == 1 || !Isa::kPairsColumns);
 
   template <uint32_t N, uint32_t kStrips = 1>
@@ -371,7 +378,7 @@ struct BlockTile {
       ScaleMin super[kStrips];
       for (uint32_t s = 0; s < kStrips; s++) {
         const uint8_t* of_strip = scales + s * args.strip_bytes;
-        if (N < kPrefetchColumns && !args.fetch_ahead) prefetch<3>(of_strip, kScaleBytes);
+        if (N < kPrefetchColumns && args.fetch_ahead == FetchAhead::kNever) prefetch<3>(of_strip, kScaleBytes);
         super[s] = super_scale(of_strip);
       }
       fetch<N, kStrips>(args, scales, kScaleBytes);

@@ -156,7 +156,8 @@ struct MatmulKernels {
     const uint8_t* data;
     uint32_t count, cols;
     size_t bytes;  // of each
-    bool resume, fetch_ahead;
+    bool resume;
+    FetchAhead fetch_ahead;
   };
 
   template <class Tile>
@@ -188,7 +189,7 @@ struct MatmulKernels {
       for (uint32_t g = 0; g < call.group_count; g++) {
         decode_int8_records(w.type, first_group(w, call, slice) + g * slice.group_bytes, records, kTarget);
         call.out = out + g * kGroupRows;
-        all_columns<Tile>(call, {records, 1, slice.cols, kInt8RecordsBytes, s != 0, false});
+        all_columns<Tile>(call, {records, 1, slice.cols, kInt8RecordsBytes, s != 0, FetchAhead::kNever});
       }
     }
   }

@@ -163,7 +163,7 @@ class Packed {
     std::vector<float> out(stride * columns, kGuard), dense;
     Buffer scratch(table_.matmul_scratch_bytes);
     PackedMatrix matrix = matrix_;
-    matrix.fetch_ahead = columns % 2 == 1;  // which changes no bit, and reads nothing
+    matrix.fetch_ahead = FetchAhead{static_cast<uint8_t>(columns % 3)};  // which changes no bit, and reads nothing
     table_.matmul(matrix, first_group, group_count, x.bytes.data(), x.stride, columns, out.data(), stride,
                   scratch.data());
     for (size_t i = 0; i < out.size(); i++) {

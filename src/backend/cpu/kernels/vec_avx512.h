@@ -32,6 +32,7 @@ struct Avx512 {
   using W = __m512i;
   static constexpr uint32_t kLanes = 16;
   static constexpr uint32_t kMaxColumns = 8;
+  static constexpr uint32_t kStripsOfFewColumns = 4;
   static constexpr uint32_t kStripsAtOnce = 2;  // each broadcast is a load: seen to run at half the products' rate
   static constexpr int kSignedBias = 128;       // vpdpbusd takes unsigned weights
   static constexpr bool kPairsColumns = false;

@@ -47,6 +47,7 @@ struct Scalar {
   using W = uint32_t;
   static constexpr uint32_t kLanes = 1;
   static constexpr uint32_t kMaxColumns = 1;  // the widest matmul tile
+  static constexpr uint32_t kStripsOfFewColumns = 1;
   static constexpr uint32_t kStripsAtOnce = 1;
   static constexpr int kSignedBias = 0;
   static constexpr bool kPairsColumns = false;
