@@ -26,7 +26,7 @@ namespace ingle::cpu {
 // long as 8.
 struct TileArgs {
   const uint8_t* weights;
-  size_t strip_bytes;  // from one strip to the next, where a tile takes several
+  size_t strip_bytes, group_bytes;  // from one to the next, where a tile takes several
   const std::byte* x;  // as the tile's pack_input left it, if it has one
   size_t x_stride_bytes;
   uint32_t columns;  // of the N, 1 or more; beyond them the last one is computed again
@@ -43,6 +43,14 @@ INGLE_INLINE float* out_column(const TileArgs& args, uint32_t c) {
   return args.out + present(c, args.columns) * args.out_stride;
 }
 
+template <class Tile>
+inline constexpr uint32_t strips_per_group = kGroupRows / Tile::kRows;
+// Of a tile's strip s, from its first.
+template <class Tile>
+INGLE_INLINE size_t strip_offset(const TileArgs& args, uint32_t s) {
+  return s / strips_per_group<Tile> * args.group_bytes + s % strips_per_group<Tile> * args.strip_bytes;
+}
+
 // The arithmetic of a tile this wide fills the window in which the CPU looks ahead, and weights would arrive late.
 // For narrower ones it depends on the machine.
 inline constexpr uint32_t kPrefetchColumns = 8;
@@ -56,15 +64,18 @@ INGLE_INLINE void prefetch(const uint8_t* p, size_t bytes) {
 // As many bytes of what a tile of N columns reads kPrefetchBytes later than p of its first strip, and of its other
 // strips: beyond a strip's end, the next tile's. Wide tiles of several strips leave the buffers for misses of the
 // first-level cache to their loads, and were faster for it.
-template <uint32_t N, uint32_t kStrips>
+template <class Tile, uint32_t N, uint32_t kStrips>
 INGLE_INLINE void fetch(const TileArgs& args, const uint8_t* p, size_t bytes) {
   constexpr bool kWide = N >= kPrefetchColumns;
   if (!kWide && args.fetch_ahead == FetchAhead::kNever) return;
   const bool into_l1 = kWide ? kStrips == 1 : args.fetch_ahead == FetchAhead::kIntoL1;
   const uint8_t* ahead = p + kPrefetchBytes;
-  if (kStrips > 1 && ahead >= args.weights + args.strip_bytes) ahead += (kStrips - 1) * args.strip_bytes;
-  for (uint32_t s = 0; s < kStrips; s++, ahead += args.strip_bytes) {
-    into_l1 ? prefetch<3>(ahead, bytes) : prefetch<2>(ahead, bytes);
+  if (kStrips > 1 && ahead >= args.weights + args.strip_bytes) {
+    ahead += kStrips / strips_per_group<Tile> * args.group_bytes - args.strip_bytes;
+  }
+  for (uint32_t s = 0; s < kStrips; s++) {
+    const uint8_t* at = ahead + strip_offset<Tile>(args, s);
+    into_l1 ? prefetch<3>(at, bytes) : prefetch<2>(at, bytes);
   }
 }
 
@@ -292,21 +303,23 @@ struct BlockTile {
     return acc;
   }
 
-  // Sub-block j of a record, one scale for its 32 columns; of kStrips strips, strip_bytes apart. The index of a sum is
-  // [column][strip]: what is loaded of a column serves all strips.
+  // Sub-block j of a record, one scale for its 32 columns; of kStrips strips. The index of a sum is [column][strip]: what
+  // is loaded of a column serves all strips.
   template <uint32_t N, uint32_t kStrips>
-  static INGLE_INLINE void block_32(const uint8_t* codes, const uint8_t* scales, size_t strip_bytes, uint32_t j,
+  static INGLE_INLINE void block_32(const TileArgs& args, const uint8_t* codes, const uint8_t* scales, uint32_t j,
                                     const ScaleMin* super, const Input<N>& y, F* acc) {
     W w[kStrips][4];
     I sum[N * kStrips];
-    for (uint32_t s = 0; s < kStrips; s++) unpack<N, 0>(codes + s * strip_bytes, w[s]);
+    for (uint32_t s = 0; s < kStrips; s++) unpack<N, 0>(codes + strip_offset<BlockTile>(args, s), w[s]);
     for (uint32_t i = 0; i < N * kStrips; i++) {
       sum[i] = dot16<N, 0>(start<N>(y, 0, i / kStrips), w[i % kStrips], y, i / kStrips);
     }
-    for (uint32_t s = 0; s < kStrips; s++) unpack<N, 1>(codes + s * strip_bytes, w[s]);
+    for (uint32_t s = 0; s < kStrips; s++) unpack<N, 1>(codes + strip_offset<BlockTile>(args, s), w[s]);
     for (uint32_t i = 0; i < N * kStrips; i++) sum[i] = dot16<N, 1>(sum[i], w[i % kStrips], y, i / kStrips);
     Parts<N> scale[kStrips];
-    for (uint32_t s = 0; s < kStrips; s++) scale[s] = in_parts<N>(scale_min(scales + s * strip_bytes, j, super[s]));
+    for (uint32_t s = 0; s < kStrips; s++) {
+      scale[s] = in_parts<N>(scale_min(scales + strip_offset<BlockTile>(args, s), j, super[s]));
+    }
     for (uint32_t i = 0; i < N * kStrips; i++) {
       const uint32_t v = i / kStrips;
       acc[i] = accumulate<N>(acc[i], scale[i % kStrips].of[v % kParts<N>], y, v, 0, sum[i]);
@@ -315,13 +328,14 @@ struct BlockTile {
 
   // Half h of a sub-block with a scale per 16 columns.
   template <uint32_t N, uint32_t kStrips, int h>
-  static INGLE_INLINE void block_16(const uint8_t* codes, const uint8_t* scales, size_t strip_bytes, uint32_t j,
+  static INGLE_INLINE void block_16(const TileArgs& args, const uint8_t* codes, const uint8_t* scales, uint32_t j,
                                     const ScaleMin* super, const Input<N>& y, F* acc) {
     W w[kStrips][4];
     Parts<N> scale[kStrips];
     for (uint32_t s = 0; s < kStrips; s++) {
-      unpack<N, h>(codes + s * strip_bytes, w[s]);
-      scale[s] = in_parts<N>(scale_min(scales + s * strip_bytes, 2 * j + h, super[s]));
+      const size_t offset = strip_offset<BlockTile>(args, s);
+      unpack<N, h>(codes + offset, w[s]);
+      scale[s] = in_parts<N>(scale_min(scales + offset, 2 * j + h, super[s]));
     }
     for (uint32_t i = 0; i < N * kStrips; i++) {
       const uint32_t v = i / kStrips;
@@ -351,13 +365,11 @@ struct BlockTile {
   // once per sub-block: a gain, but not if that were once per 16 columns. Of one or two columns memory is the limit, and
   // gives more to several streams.
   template <uint32_t N>
-  static constexpr uint32_t kStripsAtOnce = N <= 2                           ? Isa::kStripsOfFewColumns
-                                            : N == 4 || !kFormat.per_16() ? Isa::kStripsAtOnce
-                                                                             : 1;
-  static_assert(Isa::kStripsAtOnce == 1 || !Isa::kPairsColumns);
+  static constexpr uint32_t kStripsAtOnce = N > 4 && kFormat.per_16() ? 1 : Isa::strips_at_once(N);
 
   template <uint32_t N, uint32_t kStrips = 1>
   static void run(const TileArgs& args) {
+    static_assert(kStrips == 1 || kParts<N> == 1);
     constexpr size_t kScaleBytes = kFormat.codes_offset(kRecord, kLanes), kCodeBytes = kFormat.code_bytes() * kLanes;
     const auto* y = reinterpret_cast<const Input<N>*>(args.x);
     const uint8_t* record = args.weights;
@@ -377,18 +389,18 @@ struct BlockTile {
       // halved the speed of Q4_1 with few columns.
       ScaleMin super[kStrips];
       for (uint32_t s = 0; s < kStrips; s++) {
-        const uint8_t* of_strip = scales + s * args.strip_bytes;
+        const uint8_t* of_strip = scales + strip_offset<BlockTile>(args, s);
         if (N < kPrefetchColumns && args.fetch_ahead == FetchAhead::kNever) prefetch<3>(of_strip, kScaleBytes);
         super[s] = super_scale(of_strip);
       }
-      fetch<N, kStrips>(args, scales, kScaleBytes);
+      fetch<BlockTile, N, kStrips>(args, scales, kScaleBytes);
       for (uint32_t j = 0; j < n; j++, y++, codes += kCodeBytes) {
-        fetch<N, kStrips>(args, codes, kCodeBytes);
+        fetch<BlockTile, N, kStrips>(args, codes, kCodeBytes);
         if constexpr (kFormat.per_16()) {
-          block_16<N, kStrips, 0>(codes, scales, args.strip_bytes, j, super, *y, acc);
-          block_16<N, kStrips, 1>(codes, scales, args.strip_bytes, j, super, *y, acc);
+          block_16<N, kStrips, 0>(args, codes, scales, j, super, *y, acc);
+          block_16<N, kStrips, 1>(args, codes, scales, j, super, *y, acc);
         } else {
-          block_32<N, kStrips>(codes, scales, args.strip_bytes, j, super, *y, acc);
+          block_32<N, kStrips>(args, codes, scales, j, super, *y, acc);
         }
       }
       record += kFormat.record_bytes(n, kLanes);

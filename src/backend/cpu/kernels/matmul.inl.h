@@ -35,7 +35,7 @@ struct FloatTile {
   static constexpr bool kPacksInput = false;
   // As in BlockTile: what is loaded of the activations serves several groups.
   template <uint32_t N>
-  static constexpr uint32_t kStripsAtOnce = N >= 4 ? Isa::kStripsAtOnce : 1;
+  static constexpr uint32_t kStripsAtOnce = Isa::strips_at_once(N);
 
   template <uint32_t N, uint32_t kStrips = 1>
   static void run(const TileArgs& args) {
@@ -52,10 +52,10 @@ struct FloatTile {
       }
     }
     for (uint32_t k = 0; k < args.cols; k++, weights += kColumnBytes) {
-      fetch<N, kStrips>(args, weights, kColumnBytes);
+      fetch<FloatTile, N, kStrips>(args, weights, kColumnBytes);
       F w[kAll];
       for (uint32_t v = 0; v < kAll; v++) {
-        w[v] = load(weights + v / kVectors * args.strip_bytes + v % kVectors * Isa::kLanes * kBytes);
+        w[v] = load(weights + v / kVectors * args.group_bytes + v % kVectors * Isa::kLanes * kBytes);
       }
       for (uint32_t c = 0; c < N; c++) {
         const F x = Isa::set1(y[c][k]);
@@ -206,13 +206,13 @@ struct MatmulKernels {
 
   template <class Tile, uint32_t N>
   static uint32_t tiles_of(const Call& call, const Groups& groups, uint32_t c) {
-    constexpr uint32_t kStrips = kGroupRows / Tile::kRows;  // of a group
     constexpr uint32_t kAtOnce = Tile::template kStripsAtOnce<N>;
-    const size_t strip_bytes = Tile::strip_bytes(groups.cols);
+    constexpr uint32_t kGroups = kAtOnce / strips_per_group<Tile>;  // of as many strips; 0: of a part of a group
     while (call.columns - c > N / 2) {
       const uint32_t columns = call.columns - c < N ? call.columns - c : N;
       TileArgs args{.weights = groups.data,
-                    .strip_bytes = groups.bytes,
+                    .strip_bytes = Tile::strip_bytes(groups.cols),
+                    .group_bytes = groups.bytes,
                     .x = call.x + c * call.x_stride_bytes,
                     .x_stride_bytes = call.x_stride_bytes,
                     .columns = columns,
@@ -227,19 +227,19 @@ struct MatmulKernels {
         args.x = call.scratch;
       }
       uint32_t group = 0;
-      if constexpr (kAtOnce > 1) {
-        static_assert(kStrips == 1);  // a strip is a group
-        for (; group + kAtOnce <= groups.count; group += kAtOnce) {
+      if constexpr (kGroups > 0) {
+        for (; group + kGroups <= groups.count; group += kGroups) {
           Tile::template run<N, kAtOnce>(args);
-          args.weights += kAtOnce * groups.bytes;
-          args.out += kAtOnce * Tile::kRows;
+          args.weights += kGroups * groups.bytes;
+          args.out += kGroups * kGroupRows;
         }
       }
-      for (uint32_t strip = 0; strip < (groups.count - group) * kStrips; strip++) {
-        Tile::template run<N>(args);
-        // A group is its strips and up to 63 bytes of padding.
-        args.weights += strip % kStrips + 1 < kStrips ? strip_bytes : groups.bytes - (kStrips - 1) * strip_bytes;
-        args.out += Tile::kRows;
+      for (; group < groups.count; group++, args.weights += groups.bytes, args.out += kGroupRows) {
+        TileArgs strip = args;
+        for (uint32_t s = 0; s < strips_per_group<Tile>; s++, strip.out += Tile::kRows) {
+          strip.weights = args.weights + strip_offset<Tile>(args, s);
+          Tile::template run<N>(strip);
+        }
       }
       c += columns;
     }

@@ -25,8 +25,7 @@ struct Avx2 {
   using W = __m256i;
   static constexpr uint32_t kLanes = 8;
   static constexpr uint32_t kMaxColumns = 4;
-  static constexpr uint32_t kStripsOfFewColumns = 1;
-  static constexpr uint32_t kStripsAtOnce = 1;
+  static constexpr uint32_t strips_at_once(uint32_t columns) { return columns == 1 ? 4 : 1; }
   static constexpr int kSignedBias = 0;
   static constexpr bool kPairsColumns = false;
 

@@ -32,8 +32,8 @@ struct Avx512 {
   using W = __m512i;
   static constexpr uint32_t kLanes = 16;
   static constexpr uint32_t kMaxColumns = 8;
-  static constexpr uint32_t kStripsOfFewColumns = 4;
-  static constexpr uint32_t kStripsAtOnce = 2;  // each broadcast is a load: seen to run at half the products' rate
+  // Each broadcast is a load: those were seen to run at half the products' rate.
+  static constexpr uint32_t strips_at_once(uint32_t columns) { return columns <= 2 ? 4 : 2; }
   static constexpr int kSignedBias = 128;       // vpdpbusd takes unsigned weights
   static constexpr bool kPairsColumns = false;
 

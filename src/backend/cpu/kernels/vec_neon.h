@@ -30,8 +30,7 @@ struct Neon {
   using W = uint8x16_t;
   static constexpr uint32_t kLanes = 4;
   static constexpr uint32_t kMaxColumns = 4;
-  static constexpr uint32_t kStripsOfFewColumns = 1;
-  static constexpr uint32_t kStripsAtOnce = 1;
+  static constexpr uint32_t strips_at_once(uint32_t) { return 1; }
   static constexpr int kSignedBias = 0;
   static constexpr bool kPairsColumns = false;
 

@@ -16,7 +16,7 @@
 //   (-127..127)
 //                  in every lane, exact; weights are 0..kMaxCode < 128, or -kMaxCode..kMaxCode stored as value +
 //                  kSignedBias
-//   kStripsAtOnce  how many times kLanes rows a wide matmul tile takes
+//   strips_at_once(columns)  how many times kLanes rows a matmul tile of so many columns best takes
 //   kPairsColumns  whether the CPU multiplies two columns at a time. Then kSignedBias is 0, and there is besides:
 //     pair(a, b)     from columns a and b of all rows to both columns of the lower half of the rows (in a) and of the
 //                    upper half (in b), a row's two values side by side; unpair is its inverse
@@ -47,8 +47,7 @@ struct Scalar {
   using W = uint32_t;
   static constexpr uint32_t kLanes = 1;
   static constexpr uint32_t kMaxColumns = 1;  // the widest matmul tile
-  static constexpr uint32_t kStripsOfFewColumns = 1;
-  static constexpr uint32_t kStripsAtOnce = 1;
+  static constexpr uint32_t strips_at_once(uint32_t) { return 1; }
   static constexpr int kSignedBias = 0;
   static constexpr bool kPairsColumns = false;
 
