@@ -29,9 +29,16 @@ double StepPacer::answers_ms(uint32_t decoding) const {
   return decoding < answers_ ? answers_ms_ * decoding / answers_ : answers_ms_;
 }
 
-double StepPacer::target_ms(uint32_t decoding) const {
-  return std::max(aim_ * budget_ms_, answers_ms(decoding) + kLeastShare * budget_ms_);
+double StepPacer::least_for_prompts_ms(double answers_ms, double budget_ms) {
+  return std::max(0.2 * budget_ms, 0.4 * (answers_ms - 0.5 * budget_ms));
 }
+
+double StepPacer::least_ms(uint32_t decoding) const {
+  const double answers = answers_ms(decoding);
+  return answers + least_for_prompts_ms(answers, budget_ms_);
+}
+
+double StepPacer::target_ms(uint32_t decoding) const { return std::max(aim_ * budget_ms_, least_ms(decoding)); }
 
 // As many slow steps as are allowed leave the aim as it is. Only steps about as large as they may be count: bursts are
 // larger, and the ends of prompts, or slices without a limit, smaller. Below what prompts have anyway the aim would
@@ -42,7 +49,7 @@ void StepPacer::adjust_aim(uint32_t decoding, double cost, double ms) {
   if (ms <= kSlow * budget_ms_) {
     aim_ = std::min(aim_ + kAimStep * kSlowSteps / (1 - kSlowSteps), kMostAim);
   } else {
-    const double least = std::max(kLeastAim, answers_ms(decoding) / budget_ms_ + kLeastShare);
+    const double least = std::max(kLeastAim, least_ms(decoding) / budget_ms_);
     aim_ = std::max(aim_ - kAimStep, std::min(aim_, least));
   }
 }

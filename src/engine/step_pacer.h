@@ -11,9 +11,9 @@ namespace ingle {
 class StepPacer {
  public:
   static constexpr double kUnlimited = std::numeric_limits<double>::infinity();
-  // What prompts may add to a step, as a part of the budget, where the answers alone take most of it or more: prompts
-  // always move on.
-  static constexpr double kLeastShare = 0.4;
+  // What prompts may add to a step where the answers alone take most of the budget or more: prompts always move on. As
+  // little as the streams' gaps may be longer than the budget; where the answers take longer than it anyway, more.
+  static double least_for_prompts_ms(double answers_ms, double budget_ms);
 
   // A step may take a little more than the budget; about one of a hundred more than that, where the answers' own time
   // and how much equal steps vary allow it.
@@ -34,6 +34,7 @@ class StepPacer {
  private:
   // Of a step without prompts, and of one as long as it may be; no more than the first really takes.
   double answers_ms(uint32_t decoding) const;
+  double least_ms(uint32_t decoding) const;  // of a step with prompts, as they always may move on
   double target_ms(uint32_t decoding) const;
   void set_answers(uint32_t decoding, double ms);
   void adjust_aim(uint32_t decoding, double cost, double ms);

@@ -52,8 +52,9 @@ TEST(StepPacer, ALongPromptKeepsToTheBudgetOnFastAndSlowMachines) {
       std::mt19937 random(decoding);
       std::uniform_real_distribution<double> noise(0.95, 1.05);
       // Where answers, or they and a single token, take most of the budget or more, prompts add a little to it.
-      const double share_ms = StepPacer::kLeastShare * kBudgetMs;
-      const double least_ms = std::max(kBudgetMs, machine.step_ms(decoding, 0, 0) + share_ms);
+      const double answers_ms = machine.step_ms(decoding, 0, 0);
+      const double share_ms = StepPacer::least_for_prompts_ms(answers_ms, kBudgetMs);
+      const double least_ms = std::max(kBudgetMs, answers_ms + share_ms);
       uint32_t steps = 0, timid = 0;
       for (uint32_t depth = 0; depth < 16384; steps++) {
         const uint32_t slice = std::min(fitting(pacer, decoding), 512u);
@@ -175,7 +176,7 @@ TEST(StepPacer, AnswersThatFillTheBudgetStillLetPromptsMoveOn) {
       observe(pacer, 2, slice, machine.step_ms(2, slice, 0));
     }
     EXPECT_GE(tokens, 500u);
-    EXPECT_LE(machine.step_ms(2, fitting(pacer, 2), 0), 1.2 * (150 + StepPacer::kLeastShare * kBudgetMs));
+    EXPECT_LE(machine.step_ms(2, fitting(pacer, 2), 0), 1.2 * (150 + StepPacer::least_for_prompts_ms(150, kBudgetMs)));
   }
 }
 
@@ -195,7 +196,7 @@ TEST(StepPacer, AnswersThatBecomeManyOrFewAreNoticed) {
   decoding = 30;
   for (int i = 0; i < 30; i++) step();
   EXPECT_GE(fitting(pacer, decoding), 6u);
-  EXPECT_LE(step(), 1.2 * (150 + StepPacer::kLeastShare * kBudgetMs));
+  EXPECT_LE(step(), 1.2 * (150 + StepPacer::least_for_prompts_ms(150, kBudgetMs)));
   decoding = 2;
   for (int i = 0; i < 3; i++) step();
   for (int i = 0; i < 100; i++) EXPECT_LE(step(), 1.2 * kBudgetMs);
