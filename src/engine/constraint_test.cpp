@@ -8,6 +8,7 @@
 #include <future>
 #include <thread>
 
+#include "base/thread_time.h"
 #include "engine/mask_worker.h"
 #include "engine/toy_constraints_test.h"
 
@@ -332,7 +333,9 @@ TEST(MaskWorker, JobsThatTakeLongLeaveThreadsToOthers) {
   std::vector<std::shared_ptr<MaskWorker::Job>> slow;
   for (int i = 0; i < 20; i++) {
     slow.push_back(worker.begin(std::make_unique<Rising>(0, [&](const Tokens& tokens) {
-      if (tokens.empty()) std::this_thread::sleep_for(milliseconds(30));
+      const ThreadTime time;
+      while (tokens.empty() && time.used() < milliseconds(30)) {
+      }
       if (!tokens.empty()) gate.wait();
     })));
   }
@@ -348,6 +351,32 @@ TEST(MaskWorker, JobsThatTakeLongLeaveThreadsToOthers) {
   const auto quick = worker.begin(std::make_unique<Rising>(0));
   EXPECT_TRUE(wait_for(worker, quick).ok());
   gate.open();
+}
+
+// More answers than there are threads, all stuck in their first mask: those that were quick go on, and new ones wait
+// longer than the patience with a grammar of their own, without its being their fault.
+TEST(MaskWorker, NewJobsThatHangLeaveThreadsToOthers) {
+  Gate gate;
+  MaskWorker worker(kVocab, milliseconds(50));
+  const auto known = worker.begin(std::make_unique<Rising>(0));
+  ASSERT_TRUE(wait_for(worker, known).ok());
+  std::vector<std::shared_ptr<MaskWorker::Job>> stuck;
+  for (int i = 0; i < 40; i++) {
+    stuck.push_back(worker.begin(std::make_unique<Rising>(0, [&](const Tokens&) { gate.wait(); })));
+  }
+  for (int i = 0; i < 100; i++) {
+    for (const auto& job : stuck) worker.wait(job, 0, MaskWorker::Clock::now());
+    std::this_thread::sleep_for(milliseconds(1));
+  }
+  for (TokenId token = 1; token < 5; token++) {
+    worker.advance(known, {&token, 1}, {});
+    EXPECT_TRUE(wait_for(worker, known).ok());
+  }
+  const auto fresh = worker.begin(std::make_unique<Rising>(0));
+  EXPECT_FALSE(worker.wait(fresh, 0, MaskWorker::Clock::now() + milliseconds(200)));
+  for (const auto& job : stuck) worker.end(job);
+  gate.open();
+  EXPECT_TRUE(wait_for(worker, fresh).ok());
 }
 
 }  // namespace

@@ -309,6 +309,7 @@ void EngineLoop::deliver_embedding(Active& active) {
   Result<std::vector<float>> embedding = active.pooler->finish();
   TokenEvent event = end_event(embedding.ok() ? FinishReason::kStop : FinishReason::kError);
   if (embedding.ok()) {
+    metrics_.prompt_tokens += active.sequence.prompt_tokens;
     event.embedding = std::move(embedding).value();
   } else {
     event.error = embedding.error();

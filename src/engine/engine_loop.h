@@ -34,7 +34,8 @@ namespace ingle {
 inline constexpr uint32_t kMaxWaiting = 4096;  // requests
 inline constexpr uint32_t kMaxTopLogprobs = 64;
 inline constexpr uint32_t kMaxStopStrings = 64;
-inline constexpr size_t kMaxStopBytes = 4096;  // of one stop string
+inline constexpr size_t kMaxStopBytes = 4096;   // of one stop string
+inline constexpr size_t kMaxStopsBytes = 8192;  // of all together: each answer has an automaton of them
 
 struct EngineLoopOptions {
   uint32_t vocab = 0;                // width of the logits, rows of the embedding

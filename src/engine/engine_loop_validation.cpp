@@ -67,11 +67,17 @@ Status EngineLoop::validate_generation(const Request& request) const {
     return invalid(fmt::format("there are {} stop strings", request.stop.size()),
                    fmt::format("{} are allowed", kMaxStopStrings));
   }
+  size_t stop_bytes = 0;
   for (const std::string& stop : request.stop) {
     if (stop.size() > kMaxStopBytes) {
       return invalid(fmt::format("a stop string has {} bytes", stop.size()),
                      fmt::format("{} are allowed", kMaxStopBytes));
     }
+    stop_bytes += stop.size();
+  }
+  if (stop_bytes > kMaxStopsBytes) {
+    return invalid(fmt::format("the stop strings have {} bytes together", stop_bytes),
+                   fmt::format("{} are allowed", kMaxStopsBytes));
   }
   return {};
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <deque>
+#include <iterator>
 #include <mutex>
 #include <optional>
 #include <system_error>
@@ -13,15 +14,21 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/thread_time.h"
 
 namespace ingle {
 namespace {
 
-constexpr uint32_t kMaxThreads = 12;
-constexpr uint32_t kMaxSlow = 8;                     // threads at work on jobs that took long last time
-constexpr std::chrono::milliseconds kLong{20};       // for an order's masks
+constexpr uint32_t kMaxThreads = 32;
+constexpr std::chrono::milliseconds kLong{20};       // of CPU time, for an order's masks
 constexpr std::chrono::milliseconds kHelpAfter{20};  // of waiting for a job that nobody has begun
+constexpr std::chrono::seconds kLongestInQueue{20};  // of waiting for one that nobody begins
 constexpr std::chrono::seconds kLastWait{2};         // of the destructor, for threads that are still at work
+
+// How long a job took for its last order. Threads at work on those that may take for ever are bounded by kind, so that
+// neither new answers nor those that were slow before can take all of them.
+enum class Pace : uint8_t { kQuick, kUnknown, kSlow };
+constexpr uint32_t kMostAtWork[] = {kMaxThreads, 8, 8};
 
 }  // namespace
 
@@ -38,7 +45,9 @@ struct MaskWorker::Job {
   std::optional<Error> failed;  // why there are no more of them
   State state = State::kReady;
   bool has_new_order = false;  // while it runs
-  bool slow = false;           // the last order took long
+  bool ended = false;          // nobody wants more of it
+  Pace pace = Pace::kUnknown;
+  Clock::time_point began;  // the order that it is at work on
   // Of the mask that is asked for and isn't there yet.
   std::optional<Clock::time_point> wanted;
   Clock::time_point help_at;
@@ -52,12 +61,15 @@ struct MaskWorker::Shared {
   std::mutex mutex;
   std::condition_variable work, done;
   std::deque<std::shared_ptr<Job>> queue;
-  uint32_t threads = 0, idle = 0, slow = 0;  // the last: at work on slow jobs
+  uint32_t threads = 0, idle = 0;
+  uint32_t at_work[std::size(kMostAtWork)] = {};  // of the threads, by the pace of their jobs
   bool stop = false;
   std::function<void()> on_mask;
 
   static void start_thread(const std::shared_ptr<Shared>& shared);
   void run();
+  uint32_t& at_work_on(Pace pace) { return at_work[static_cast<size_t>(pace)]; }
+  bool may_begin(const Job& job) { return at_work_on(job.pace) < kMostAtWork[static_cast<size_t>(job.pace)]; }
   std::deque<std::shared_ptr<Job>>::iterator find_next();
   void work_on(const std::shared_ptr<Job>& job, std::unique_lock<std::mutex>& lock);
   void tell();
@@ -94,18 +106,21 @@ void MaskWorker::Shared::run() {
   done.notify_all();
 }
 
-// The first in the queue. Slow jobs leave threads to the others, who would else wait for theirs as long as they take.
+// The first quick one in the queue, or else the first that may begin.
 std::deque<std::shared_ptr<MaskWorker::Job>>::iterator MaskWorker::Shared::find_next() {
-  return std::find_if(queue.begin(), queue.end(), [this](const auto& job) { return !job->slow || slow < kMaxSlow; });
+  const auto quick = std::ranges::find_if(queue, [](const auto& job) { return job->pace == Pace::kQuick; });
+  return quick != queue.end() ? quick
+                              : std::ranges::find_if(queue, [this](const auto& job) { return may_begin(*job); });
 }
 
 void MaskWorker::Shared::work_on(const std::shared_ptr<Job>& job, std::unique_lock<std::mutex>& lock) {
-  const Clock::time_point began = Clock::now();
+  const ThreadTime time;
+  job->began = Clock::now();
   job->state = Job::State::kRunning;
-  slow += job->slow;
+  at_work_on(job->pace)++;
   fulfil(*job, lock);
-  slow -= job->slow;
-  job->slow = Clock::now() - began > kLong;
+  at_work_on(job->pace)--;
+  job->pace = time.used() > kLong ? Pace::kSlow : Pace::kQuick;
   job->state = Job::State::kReady;
   tell();
   if (std::exchange(job->has_new_order, false)) enqueue(job);
@@ -117,8 +132,8 @@ void MaskWorker::Shared::tell() {
   if (on_mask && !stop) on_mask();
 }
 
-// The masks of the job's order, one after the other, as long as there is no other order and the engine is there, which
-// constraints may use. Under the mutex, but for the constraint's work.
+// The masks of the job's order, one after the other, as long as somebody wants them, there is no other order and the
+// engine is there, which constraints may use. Under the mutex, but for the constraint's work.
 void MaskWorker::Shared::fulfil(Job& job, std::unique_lock<std::mutex>& lock) {
   const Job::Order order = std::move(job.order);
   while (job.masks.size() <= order.guesses.size()) job.masks.emplace_back(job.masks[0].size());
@@ -129,15 +144,16 @@ void MaskWorker::Shared::fulfil(Job& job, std::unique_lock<std::mutex>& lock) {
     return status;
   };
   Status status = job.broken ? Status(*job.broken) : Status();
-  for (size_t i = 0; i < order.tokens.size() && status.ok() && !stop; i++) {
+  const auto is_wanted = [&] { return !job.has_new_order && !job.ended && !stop; };
+  for (size_t i = 0; i < order.tokens.size() && status.ok() && !stop && !job.ended; i++) {
     status = unlocked([&] { return job.constraint->accept(order.tokens[i]); });
   }
   if (!status.ok()) job.broken = status.error();
   uint32_t accepted = 0;  // guesses
-  while (status.ok() && !job.has_new_order && !stop) {
+  while (status.ok() && is_wanted()) {
     std::vector<uint32_t>& mask = job.masks[accepted];
     status = unlocked([&] { return job.constraint->allowed(mask); });
-    if (!status.ok() || job.has_new_order || stop) break;
+    if (!status.ok() || !is_wanted()) break;
     job.ready = accepted + 1;
     tell();
     if (accepted == order.guesses.size() || !mask_has(mask, order.guesses[accepted])) break;
@@ -145,7 +161,7 @@ void MaskWorker::Shared::fulfil(Job& job, std::unique_lock<std::mutex>& lock) {
     if (status.ok()) accepted++;
   }
   if (!status.ok() && !job.has_new_order) job.failed = status.error();
-  if (accepted == 0 || stop) return;
+  if (accepted == 0 || stop || job.ended) return;
   const Status taken_back = unlocked([&] { return job.constraint->rollback(accepted); });
   if (!taken_back.ok()) job.broken = taken_back.error();
 }
@@ -202,12 +218,18 @@ std::optional<Result<MaskWorker::Mask>> MaskWorker::wait(const std::shared_ptr<J
     job->wanted = now;
     job->help_at = now + kHelpAfter;
   }
-  const Clock::time_point deadline = *job->wanted + patience_;
   for (; job->ready <= guesses && job->state != Job::State::kReady; now = Clock::now()) {
-    if (now >= deadline) {
+    // What others' grammars take is not its own fault.
+    const bool begun = job->state == Job::State::kRunning && !job->has_new_order;
+    const Clock::time_point deadline =
+        begun ? std::max(*job->wanted, job->began) + patience_ : *job->wanted + kLongestInQueue;
+    if (now >= deadline && begun) {
       return Error{ErrorCode::kResourceExhausted,
                    fmt::format("the grammar took more than {} ms to say which token may come next", patience_.count()),
                    "simplify it"};
+    }
+    if (now >= deadline) {
+      return Error{ErrorCode::kResourceExhausted, "the server is busy with other grammars", "try again later"};
     }
     if (now >= job->help_at) help(*job);
     if (now >= until) {
@@ -226,13 +248,14 @@ std::optional<Result<MaskWorker::Mask>> MaskWorker::wait(const std::shared_ptr<J
 void MaskWorker::help(Job& job) {
   job.help_at = Clock::now() + kHelpAfter;
   if (job.state != Job::State::kQueued || shared_->idle > 0 || shared_->threads == kMaxThreads) return;
-  Shared::start_thread(shared_);
+  if (shared_->may_begin(job)) Shared::start_thread(shared_);
 }
 
 void MaskWorker::end(const std::shared_ptr<Job>& job) {
   const std::lock_guard lock(shared_->mutex);
   std::erase(shared_->queue, job);
   job->has_new_order = false;
+  job->ended = true;
 }
 
 }  // namespace ingle

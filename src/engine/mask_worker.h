@@ -1,8 +1,8 @@
 // Works out which tokens a constrained answer may go on with, on a thread of its own while the model computes the step:
 // after what is sure of it, and after each of the guesses that are computed in the same step. Owned by the engine's
 // loop; begin() from any thread, the rest from the loop's. A constraint that takes for ever costs its own answer alone
-// an error: its thread is left behind and another one goes on. Those that took long last time have never all threads.
-// No thread is started before the first constrained answer.
+// an error: its thread is left behind and another one goes on. Those that took long last time, and those of which
+// nobody knows yet, have never all threads. No thread is started before the first constrained answer.
 #pragma once
 
 #include <chrono>
@@ -36,7 +36,7 @@ class MaskWorker {
   void advance(const std::shared_ptr<Job>& job, std::span<const TokenId> tokens, std::span<const TokenId> guesses);
   // The mask of the token that comes after so many guesses, valid until advance(); nothing if it isn't there by
   // `until`. The constraint allows the guesses. Errors: the constraint's; kResourceExhausted if it takes longer than
-  // the patience since it was asked for first.
+  // the patience since it was asked for first and begun, or if others keep it from being begun for long.
   std::optional<Result<Mask>> wait(const std::shared_ptr<Job>& job, uint32_t guesses, Clock::time_point until);
   // No more masks are wanted of the job.
   void end(const std::shared_ptr<Job>& job);

@@ -30,7 +30,7 @@ double StepPacer::answers_ms(uint32_t decoding) const {
 }
 
 double StepPacer::least_for_prompts_ms(double answers_ms, double budget_ms) {
-  return std::max(0.2 * budget_ms, 0.4 * (answers_ms - 0.5 * budget_ms));
+  return std::max(0.3 * budget_ms, 0.4 * (answers_ms - 0.25 * budget_ms));
 }
 
 double StepPacer::least_ms(uint32_t decoding) const {

@@ -174,8 +174,11 @@ std::shared_ptr<const Grammar> Grammars::Shared::find(const std::string& text) {
   return found->second->constraint;
 }
 
+// One larger than the cache would drive out all others, and then itself.
 void Grammars::Shared::keep(const std::string& text, const std::shared_ptr<const Grammar>& constraint, size_t bytes) {
-  kept.push_front({text, constraint, bytes + 2 * text.size()});
+  bytes += 2 * text.size();
+  if (bytes > cache_bytes) return;
+  kept.push_front({text, constraint, bytes});
   kept_by_text[text] = kept.begin();
   kept_bytes += kept.front().bytes;
   while (kept_bytes > cache_bytes) {

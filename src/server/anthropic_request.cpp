@@ -50,13 +50,26 @@ std::optional<std::string> text_of(RequestFields& fields, const std::string& whe
   return out;
 }
 
+// Claude Code's system text begins with a line for the provider's accounts, another one in every request. A prompt with
+// it would never be found in the prefix cache.
+std::string without_billing_line(std::string text) {
+  constexpr std::string_view kBilling = "x-anthropic-billing-header:";
+  if (!text.starts_with(kBilling)) return text;
+  const size_t end = text.find('\n');
+  return end == std::string::npos ? "" : text.substr(end + 1);
+}
+
 // Turns into messages, one after the other.
 class Conversation {
  public:
   explicit Conversation(RequestFields& fields) : fields_(fields) {}
 
+  // One without text is none: some templates have a system text of their own then.
   void add_system(const std::string& where, const Value& content) {
-    if (const std::optional<std::string> text = text_of(fields_, where, content)) add_text("system", *text);
+    const std::optional<std::string> text = text_of(fields_, where, content);
+    if (!text) return;
+    const std::string said = without_billing_line(*text);
+    if (!said.empty()) add_text("system", said);
   }
 
   void add_turn(const std::string& where, const Value& turn) {

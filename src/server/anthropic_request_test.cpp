@@ -40,9 +40,28 @@ TEST(AnthropicRequest, TurnsBecomeMessages) {
             R"([{"role": "system", "content": "s"}, {"role": "user", "content": "x"}])");
   EXPECT_EQ(with_fields(R"("system":[{"type":"text","text":"s","cache_control":{"type":"ephemeral"}}])", "messages"),
             R"([{"role": "system", "content": "s"}, {"role": "user", "content": "x"}])");
+  // Without text there is none.
+  for (const char* none :
+       {R"("")", "[]", R"([{"type":"text","text":""}])", R"("x-anthropic-billing-header: cch=1;")"}) {
+    EXPECT_EQ(with_fields(std::string(R"("system":)") + none, "messages"), R"([{"role": "user", "content": "x"}])")
+        << none;
+  }
   const std::string prefix = R"({"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]})";
   EXPECT_EQ(translated(prefix, "continue_final_message"), "true");
   EXPECT_EQ(with_fields(R"("seed":1)", "continue_final_message"), "");
+}
+
+// Claude Code's first block is another one in each request: with it no prompt would be found in the prefix cache.
+TEST(AnthropicRequest, ThePromptDoesNotDependOnTheBillingLine) {
+  const std::string said = R"([{"role": "system", "content": "s\nx-anthropic-billing-header: told"}, )"
+                           R"({"role": "user", "content": "x"}])";
+  const auto block = [](const std::string& text) { return R"({"type":"text","text":")" + text + "\"}"; };
+  const std::string rest = R"(s\nx-anthropic-billing-header: told)";
+  for (const std::string hash : {"eb6c6", "00a1f"}) {
+    const std::string line = "x-anthropic-billing-header: cc_version=2.1.100.7b4; cc_entrypoint=cli; cch=" + hash + ";";
+    EXPECT_EQ(with_fields("\"system\":[" + block(line) + "," + block(rest) + "]", "messages"), said);
+    EXPECT_EQ(with_fields("\"system\":\"" + line + "\\n" + rest + "\"", "messages"), said);
+  }
 }
 
 TEST(AnthropicRequest, LaterSystemMessagesAreReminders) {

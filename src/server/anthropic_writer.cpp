@@ -96,7 +96,7 @@ class MessageWriter final : public ChatAnswerWriter {
 
   std::string chat_whole(const std::vector<ChatChoice>& choices, const Usage& usage) override {
     const auto& [event, answer, parts] = choices[0];
-    note(event, !answer.calls.empty());
+    note(event, answer.calls_tools());
     json::array content;
     if (!answer.reasoning.empty()) {
       const std::string thinking = shows_thinking_ ? answer.reasoning : std::string();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <ctime>
 #include <exception>
 #include <new>
 
@@ -169,6 +170,12 @@ std::optional<ApiError> Api::refusal(HttpRequest& request, HttpHeaders& more) co
 }
 
 // What handlers do may ask the file system, which may take its time.
+HttpHeaders Api::common_headers(const HttpRequest& request) const {
+  HttpHeaders headers = access_.cors_headers(request);
+  headers.emplace_back("Date", http_date(std::time(nullptr)));
+  return headers;
+}
+
 bool Api::is_slow(const HttpRequest& request) const {
   const Route* route = find_route(request.method, request.path);
   return route != nullptr && route->handler != nullptr;

@@ -29,7 +29,7 @@ class Api {
   HttpResponse malformed(const HttpRequest& request, unsigned status, std::string message) const;
 
   // What every answer to the request has, besides its own headers.
-  HttpHeaders common_headers(const HttpRequest& request) const { return access_.cors_headers(request); }
+  HttpHeaders common_headers(const HttpRequest& request) const;
   // An answer to the request has begun, with this status.
   void count(const HttpRequest& request, unsigned status) const;
 

@@ -15,6 +15,8 @@ namespace ingle {
 namespace {
 
 using Expression = GrammarText::Expression;
+using jinja::Entries;
+using jinja::Items;
 using jinja::Value;
 
 // The parts of a call, as a grammar's expressions or as text.
@@ -190,8 +192,32 @@ class CallGrammar {
   GrammarText text_;
 };
 
-// Whether a call in another form than the model's own obeys the schema of its tool, where that is strict: said in the
-// model's form, the grammar of the answer has it.
+// The value with the members of its objects in the order of the schema's properties, in which alone a schema's grammar
+// has them, and others behind.
+Value in_schema_order(const Value& value, const Value& schema) {
+  if (value.is_sequence()) {
+    const Value* of_items = find_member(schema, "items");
+    Items items = value.items();
+    if (of_items != nullptr) {
+      for (Value& item : items) item = in_schema_order(item, *of_items);
+    }
+    return Value::list(std::move(items));
+  }
+  const Value* properties = find_member(schema, "properties");
+  if (!value.is_dict() || properties == nullptr || !properties->is_dict()) return value;
+  Entries ordered;
+  for (const auto& [key, of_member] : properties->dict_object().entries) {
+    const Value* member = value.dict_object().find(key.text());
+    if (member != nullptr) ordered.emplace_back(key, in_schema_order(*member, of_member));
+  }
+  for (const auto& [key, member] : value.dict_object().entries) {
+    if (properties->dict_object().find(key.text()) == nullptr) ordered.emplace_back(key, member);
+  }
+  return Value::dict(std::move(ordered));
+}
+
+// Whether a call in another form than the model's own obeys the schema of its tool, where its request wants that: said
+// in the model's form, the grammar of the answer has it.
 struct CallCheck {
   ChatTools tools;
   AnswerSyntax syntax;
@@ -200,10 +226,10 @@ struct CallCheck {
 
   bool takes(const Tokenizer& tokenizer, std::string_view name, std::string_view arguments) const {
     const auto strict = tools.strict.find(std::string(name));
-    if (grammar == nullptr || strict == tools.strict.end() || strict->second == Strictness::kNo) return true;
+    if (grammar == nullptr || strict == tools.strict.end() || strict->second != Strictness::kYes) return true;
     const Result<Value> value = parse_json(arguments);
     if (!value.ok()) return false;
-    const std::optional<std::string> plain = value_text(*value);
+    const std::optional<std::string> plain = value_text(in_order(name, *value));
     if (!plain) return false;
     std::vector<Grammar::Piece> pieces;
     const auto add_mark = [&](std::string_view text) {
@@ -226,6 +252,15 @@ struct CallCheck {
     pieces.push_back({.text = has_end ? "\n" + object + "\n" : is_list ? "[" + object + "]" : object});
     if (has_end) add_mark("</tool_call>");
     return grammar->has(pieces);
+  }
+
+  Value in_order(std::string_view name, const Value& arguments) const {
+    for (const Value& tool : tools.tools.items()) {
+      const Value& function = *find_member(tool, "function");
+      if (find_member(function, "name")->text() != name) continue;
+      return in_schema_order(arguments, *find_member(function, "parameters"));
+    }
+    return arguments;
   }
 };
 

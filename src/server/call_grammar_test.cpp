@@ -294,6 +294,22 @@ TEST_F(StrictToolsTest, BesideAFormTheAnswerIsOneOrTheOther) {
   }
 }
 
+TEST_F(StrictToolsTest, ACallWithoutTheMarkMayHaveItsPropertiesInAnyOrder) {
+  const std::string parameters =
+      R"({"type":"object","additionalProperties":false,"required":["city","at"],"properties":{"city":{"type":"string"},)"
+      R"("at":{"type":"object","additionalProperties":false,"required":["day","hour"],"properties":)"
+      R"({"day":{"type":"integer"},"hour":{"type":"integer"}}}}})";
+  const auto call = [](const std::string& arguments) { return R"({"name": "f", "parameters": )" + arguments + "}"; };
+  const std::string fits = R"({"at": {"hour": 1, "day": 2}, "city": "Oslo"})",
+                    lacks = R"({"at": {"hour": 1}, "city": "Oslo"})";
+  syntax.calls = CallFormat::kLlama;
+  const Held held = hold(strict_tools("", Strictness::kNo, parameters));
+  EXPECT_EQ(read(held, call(fits)), "|f" + fits);
+  EXPECT_EQ(read(held, call(lacks)), call(lacks));
+  // Nobody has asked for more than what may be had.
+  EXPECT_EQ(read(hold(strict_tools("", Strictness::kIfPossible, parameters)), call(lacks)), "|f" + lacks);
+}
+
 TEST_F(StrictToolsTest, AFormComesBehindTheReasoningThatThePromptHasBegun) {
   WantedOutput form = {.field = "guided_choice", .compile = {}};
   form.write = [](GrammarText&) { return choice_grammar(std::vector<std::string>{"yes", "no"}); };

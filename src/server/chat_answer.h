@@ -38,7 +38,7 @@ class ChatAnswerWriter : public AnswerWriter {
     uint32_t choice;
     const TokenEvent& event;          // its tokens, log-probabilities and finish; its text is in the deltas
     std::vector<AnswerDelta> deltas;  // may be none
-    bool calls_tools;                 // the choice has called a tool, now or before
+    bool calls_tools;                 // the choice has called a tool, now or before, and was not cut off in a call
     // If the writer wants them: those of the oldest tokens that were not told of before, as AnswerTokens has them.
     std::vector<AnswerTokens::Part> parts;
   };

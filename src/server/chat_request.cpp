@@ -7,6 +7,7 @@
 #include "server/chat_messages.h"
 #include "server/openai_common.h"
 #include "server/token_scores.h"
+#include "text/json_value.h"
 
 namespace ingle {
 namespace {
@@ -120,7 +121,9 @@ json::array chat_logprobs(const Tokenizer& tokenizer, const TokenEvent& event, b
 
 json::object call_arguments(const std::string& text) {
   boost::system::error_code bad;
-  json::value parsed = json::parse(text, bad);
+  json::parse_options options;
+  options.max_depth = kMaxJsonDepth;
+  json::value parsed = json::parse(text, bad, {}, options);
   return !bad && parsed.is_object() ? std::move(parsed.get_object()) : json::object();
 }
 

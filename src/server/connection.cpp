@@ -158,9 +158,15 @@ void Connection::stop_listening() {
 }
 
 asio::awaitable<void> Connection::run() {
-  bool more = true;
-  if (stream_.is_tls()) more = co_await begin_tls();
-  while (more && !draining_) more = co_await serve_one();
+  // A failure while an answer is written (no memory) ends this connection alone, and the answer's generation with it.
+  try {
+    bool more = true;
+    if (stream_.is_tls()) more = co_await begin_tls();
+    while (more && !draining_) more = co_await serve_one();
+  } catch (const std::exception&) {
+    answer_.reset();
+    co_return close();
+  }
   answer_.reset();
   if (stream_.is_tls()) co_await end_tls();
   close();
@@ -351,7 +357,7 @@ asio::awaitable<bool> Connection::send_answer(const HttpRequest& request, bool k
       out = head_text(*part.start, request.id,
                       {.length = {},
                        .chunked = !old,
-                       .keep_alive = keep_alive && !old,
+                       .keep_alive = keep_alive && !old && !draining_,
                        .more = server_.api.common_headers(request)});
       part.more.insert(0, part.start->body);
     }
@@ -374,7 +380,7 @@ asio::awaitable<bool> Connection::send_whole(const HttpResponse& response, const
   std::string out = head_text(response, request.id,
                               {.length = response.body.size(),
                                .chunked = false,
-                               .keep_alive = keep_alive,
+                               .keep_alive = keep_alive && !draining_,
                                .more = server_.api.common_headers(request)});
   if (request.method != "HEAD") out += response.body;
   const bool sent = co_await write(out);

@@ -1,5 +1,6 @@
 #include "server/http.h"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -105,6 +106,8 @@ std::string framing_fault(const HttpRequest& request) {
   if (hosts > 1) return "there is more than one Host header";
   return hosts == 0 && request.version >= 11 ? "the Host header is missing" : "";
 }
+
+std::string http_date(std::time_t seconds) { return fmt::format("{:%a, %d %b %Y %H:%M:%S} GMT", fmt::gmtime(seconds)); }
 
 std::unique_ptr<Answer> answer_with(HttpResponse response) {
   return std::make_unique<FixedAnswer>(std::move(response));

@@ -2,6 +2,7 @@
 // interface. The network's side is connection.h.
 #pragma once
 
+#include <ctime>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -65,6 +66,9 @@ class Answer {
   // The server goes down: the next take() gives the end, said in the API's own way.
   virtual void stop() = 0;
 };
+
+// As headers have it (RFC 9110, 5.6.7): "Sun, 06 Nov 1994 08:49:37 GMT".
+std::string http_date(std::time_t seconds);
 
 // An answer that is there already.
 std::unique_ptr<Answer> answer_with(HttpResponse response);

@@ -32,6 +32,11 @@ TEST(Http, HeadsAndChunks) {
   EXPECT_EQ(chunk_text(""), "0\r\n\r\n");
 }
 
+TEST(Http, Dates) {
+  EXPECT_EQ(http_date(784111777), "Sun, 06 Nov 1994 08:49:37 GMT");
+  EXPECT_EQ(http_date(0), "Thu, 01 Jan 1970 00:00:00 GMT");
+}
+
 TEST(Http, TargetsArePathsOrWholeUrls) {
   const auto read = [](const char* target) {
     HttpRequest request;

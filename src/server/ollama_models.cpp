@@ -20,7 +20,7 @@ namespace json = boost::json;
 
 // The version of Ollama's API that this one follows, which clients look at before they ask for what is newer.
 constexpr const char* kApiVersion = "0.12.0";
-constexpr const char* kNever = "9999-12-31T23:59:59Z";
+constexpr const char* kNever = "2318-01-01T00:00:00Z";  // as late as Ollama's own: clients add their zone's hours to it
 constexpr std::string_view kTemplateKey = "tokenizer.chat_template";
 
 json::object details(const std::string& architecture, const std::string& quantization, uint64_t parameters) {
@@ -107,7 +107,8 @@ json::array capabilities(const GgufFile& file, const ModelInfo& info) {
   if (info.chat_template.find("tools") != std::string::npos) out.push_back("tools");
   if (file.has("tokenizer.ggml.fim_pre_token_id") || file.has("tokenizer.ggml.prefix_token_id"))
     out.push_back("insert");
-  if (info.chat_template.find("<think>") != std::string::npos) out.push_back("thinking");
+  const auto has = [&](const char* mark) { return info.chat_template.find(mark) != std::string::npos; };
+  if (has("<think>") || has("</think>") || has("[THINK]")) out.push_back("thinking");
   return out;
 }
 

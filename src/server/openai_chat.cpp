@@ -77,7 +77,7 @@ class ChatWriter final : public ChatAnswerWriter {
       choice["index"] = i;
       choice["message"] = message(answer);
       choice["logprobs"] = logprobs(event);
-      choice["finish_reason"] = chat_finish(event.finish, !answer.calls.empty());
+      choice["finish_reason"] = chat_finish(event.finish, answer.calls_tools());
       choices.push_back(std::move(choice));
     }
     std::string out = head_.whole("chat.completion", std::move(choices), usage);

@@ -10,6 +10,7 @@
 #include "server/generation_fields.h"
 #include "server/json_text.h"
 #include "server/value_building.h"
+#include "text/json_value.h"
 
 namespace ingle {
 namespace {
@@ -109,8 +110,10 @@ class InputReader {
  private:
   void item(const std::string& where, const Value& given) {
     if (!given.is_dict()) return fields_.refuse(where, "must be an object");
-    const Value* type = given.dict_object().find("type");
-    const std::string name = type == nullptr ? "message" : text_of(given, "type");
+    const bool is_reference = find_member(given, "role") == nullptr && find_member(given, "id") != nullptr;
+    const std::string name = find_member(given, "type") != nullptr ? text_of(given, "type")
+                             : is_reference                        ? "item_reference"
+                                                                   : "message";
     if (name == "message") return message(where, given);
     if (name == "function_call") return call(where, given, "arguments");
     if (name == "custom_tool_call") return call(where, given, "input");
@@ -371,6 +374,7 @@ ResponsesInput read_responses_input(RequestFields& fields, Items conversation, c
   std::string instructions;
   fields.read("instructions", instructions);
   out.messages = InputReader(fields, std::move(conversation), find_item).read();
+  if (out.messages.empty() && !fields.error()) fields.refuse("input", "must have an item that is not reasoning");
 
   Entries chat;
   for (const auto& [key, value] : fields.entries()) {

@@ -95,7 +95,10 @@ json::array ResponsesWriter::logprobs(const Item& item, size_t begin) const {
 std::string ResponsesWriter::say(const AnswerDelta& delta) {
   using DeltaKind = AnswerDelta::Kind;
   if (delta.kind == DeltaKind::kCallBegin) return open(Kind::kCall, delta.text);
-  if (delta.kind == DeltaKind::kCallEnd) return close();
+  if (delta.kind == DeltaKind::kCallEnd) {
+    items_.back().cut = delta.cut;
+    return close();
+  }
   if (delta.text.empty()) return "";
   std::string out, type = "response.function_call_arguments.delta";
   if (delta.kind != DeltaKind::kCallArguments) {
@@ -156,7 +159,7 @@ std::string ResponsesWriter::close() {
     out += event("response.content_part.done", std::move(part));
   }
   return out + event("response.output_item.done",
-                     {{"output_index", items_.size() - 1}, {"item", item_object(item, last_status())}});
+                     {{"output_index", items_.size() - 1}, {"item", item_object(item, status_of(item))}});
 }
 
 // Which item, and which part of it, an event is about.
@@ -193,6 +196,7 @@ std::string ResponsesWriter::chat_whole(const std::vector<ChatChoice>& choices, 
   for (const ParsedAnswer::Call& call : answer.calls) {
     add(Kind::kCall, call.name);
     items_.back().text = call.arguments;
+    items_.back().cut = call.cut;
   }
   return finished(usage);
 }
@@ -204,9 +208,15 @@ void ResponsesWriter::join_scores() {
   }
 }
 
-// Of the last item, once nothing is added to it.
+// Of the response, once it is finished.
 const char* ResponsesWriter::last_status() const {
   return finish_ == FinishReason::kLength ? "incomplete" : "completed";
+}
+
+// Once nothing is added to it. A call is whole or cut; other items are cut where the answer is, which ends with them.
+const char* ResponsesWriter::status_of(const Item& item) const {
+  if (item.kind == Kind::kCall) return item.cut ? "incomplete" : "completed";
+  return &item == &items_.back() ? last_status() : "completed";
 }
 
 json::object ResponsesWriter::part_object(const Item& item) const {
@@ -288,9 +298,7 @@ std::string ResponsesWriter::response(const char* status, const Usage* usage, co
   out["usage"] = nullptr;
   json::array items;
   if (usage != nullptr) {
-    for (size_t i = 0; i < items_.size(); i++) {
-      items.push_back(item_object(items_[i], i + 1 < items_.size() ? "completed" : last_status()));
-    }
+    for (const Item& item : items_) items.push_back(item_object(item, status_of(item)));
     out["usage"] = usage_object(*usage);
     if (finish_ == FinishReason::kLength) out["incomplete_details"] = json::object{{"reason", "max_output_tokens"}};
   }

@@ -42,6 +42,7 @@ class ResponsesWriter final : public ChatAnswerWriter {
     std::string id, text;       // text: of a call the arguments
     std::string name, call_id;  // name: as the model has it
     size_t message = 0;         // of a message: how many are before it
+    bool cut = false;           // of a call: as AnswerDelta has it
   };
 
   std::string chat_news(const ChatNews& news) override;
@@ -61,6 +62,7 @@ class ResponsesWriter final : public ChatAnswerWriter {
   boost::json::object place() const;
   boost::json::object part_object(const Item& item) const;
   boost::json::object item_object(const Item& item, const char* status) const;
+  const char* status_of(const Item& item) const;
   void name_call(const Item& item, boost::json::object& out) const;
   const char* last_status() const;
   std::string response(const char* status, const Usage* usage, const ApiError* error) const;

@@ -72,8 +72,9 @@ void AnswerParser::begin_call(std::string_view name) {
   told_ = true;
 }
 
-void AnswerParser::end_call() {
+void AnswerParser::end_call(bool cut) {
   say(Kind::kCallEnd, "");
+  out_.back().cut = cut_ = cut;
   calls_++;
   told_ = in_arguments_ = false;
   attempt_.clear();
@@ -96,7 +97,7 @@ void AnswerParser::tell_call(std::string_view name, std::string_view arguments) 
 void AnswerParser::give_back(size_t kept_bytes) {
   if (told_) {
     const std::string rest = std::exchange(attempt_, {});
-    end_call();
+    end_call(arguments_are_open());
     if (state_ == State::kBetween) state_ = State::kContent;
     return feed(rest);
   }

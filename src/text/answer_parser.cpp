@@ -28,7 +28,7 @@ void AnswerParser::add_openers() {
       openers_.push_back({.text = "<|python_tag|>", .close = {}});
       break;
     case CallFormat::kQwenXml:
-      openers_.push_back({.text = "<function=", .close = {}, .is_body = true, .only_known = true});
+      openers_.push_back({.text = "<function=", .close = "</tool_call>", .is_body = true, .only_known = true});
       [[fallthrough]];
     case CallFormat::kHermes:
       openers_.push_back({.text = "<tool_call>", .close = "</tool_call>"});
@@ -100,7 +100,7 @@ void AnswerParser::finish_calls() {
     return feed(std::exchange(attempt_, {}));
   }
   if (!told_) return give_back(attempt_.size());
-  end_call();
+  end_call(arguments_are_open());
   if (state_ == State::kBetween) state_ = State::kContent;
 }
 
@@ -243,6 +243,7 @@ void ParsedAnswer::add(const AnswerDelta& delta) {
       calls.back().arguments += delta.text;
       break;
     case Kind::kCallEnd:
+      calls.back().cut = delta.cut;
       break;
   }
 }

@@ -37,6 +37,7 @@ struct AnswerDelta {
   Kind kind = Kind::kContent;
   uint32_t call = 0;  // which call of the answer, from 0
   std::string text;
+  bool cut = false;  // kCallEnd: the answer ends in the midst of the arguments
 
   bool operator==(const AnswerDelta&) const = default;
 };
@@ -74,7 +75,8 @@ class AnswerParser {
   // What is left at the answer's end.
   std::vector<AnswerDelta> finish();
 
-  uint32_t calls() const { return calls_; }  // told so far
+  uint32_t calls() const { return calls_; }   // told so far
+  bool ends_in_call() const { return cut_; }  // in the midst of its arguments, which are no JSON then
   // What the text so far ends with, a part's marks and the white space behind them with it. Unsettled: that depends on
   // what follows.
   enum class Part : uint8_t { kContent, kReasoning, kCall, kUnsettled };
@@ -152,7 +154,8 @@ class AnswerParser {
   const AnswerParserOptions::Tool* find_tool(std::string_view name) const;
   bool may_be_called(std::string_view name) const;
   void begin_call(std::string_view name);
-  void end_call();
+  void end_call(bool cut = false);
+  bool arguments_are_open() const { return in_arguments_ || state_ == State::kArguments; }  // of a call that is told
   void tell_call(std::string_view name, std::string_view arguments);
   // There is no call: the first `kept_bytes` of attempt_ are content, and the rest is read again as an answer's text.
   void give_back(size_t kept_bytes);
@@ -182,6 +185,7 @@ class AnswerParser {
   std::string arguments_key_, arguments_;
   bool told_ = false;          // the call's beginning: it can't be given back any more
   bool in_arguments_ = false;  // which are told as they come
+  bool cut_ = false;           // of the last call
   jinja::Entries parameters_;
   std::string parameter_;
   uint32_t calls_ = 0;
@@ -191,10 +195,12 @@ class AnswerParser {
 struct ParsedAnswer {
   struct Call {
     std::string name, arguments;
+    bool cut = false;  // as AnswerDelta has it
   };
   std::string reasoning, content;
   std::vector<Call> calls;
 
+  bool calls_tools() const { return !calls.empty() && !calls.back().cut; }
   void add(const AnswerDelta& delta);
 };
 

@@ -186,7 +186,10 @@ TEST(AnswerParser, QwenXmlCalls) {
             R"(0:f{"s": "1", "n": [1, 2], "b": true, "t": "a < b\nc"};)");
   EXPECT_EQ(xml("<function=f><parameter=z>12345</parameter></function>"), R"(0:f{"z": "12345"};)");
   EXPECT_EQ(xml("<function=f><parameter=z>\nnull\n</parameter></function>"), R"(0:f{"z": null};)");
-  EXPECT_EQ(xml("<function=f></function></tool_call>"), "0:f{};c(</tool_call>)");
+  // The opening mark is what the model forgets most often.
+  EXPECT_EQ(xml("<function=f></function>\n</tool_call>"), "0:f{};");
+  EXPECT_EQ(xml("<function=f></function>\n</tool_call>\nDone."), "0:f{};c(\nDone.)");
+  EXPECT_EQ(xml("<function=f></function></tool_box>"), "0:f{};c(</tool_box>)");
   EXPECT_EQ(xml("<tool_call><function=f></function><function=g></function></tool_call>"), "0:f{};1:g{};");
   for (const char* text : {"<tool_call><function=>", "<tool_call><function=f\n>", "<function=unknown></function>",
                            "<tool_call><function=f><parameter=a>b</function>", "<tool_call><function=f>x</function>",
@@ -298,6 +301,18 @@ TEST(AnswerParser, ArgumentsAsTheyCome) {
   EXPECT_EQ(kinds(parser.push(": 1}")), "3: 1}|");
   EXPECT_EQ(kinds(parser.push("}")), "4|");
   EXPECT_EQ(kinds(parser.push("</tool_call>")), "");
+  EXPECT_FALSE(parser.ends_in_call());
+  // A call without its last brace is whole, one in the midst of its arguments is not.
+  for (const auto& [text, cut] : {std::pair{"{\"x\": 1}", false}, std::pair{"{\"x\": 1", true}}) {
+    AnswerParser ends(std::make_shared<Options>(live));
+    ends.push("<tool_call>{\"name\": \"f\", \"arguments\": ");
+    ends.push(text);
+    const std::vector<AnswerDelta> last = ends.finish();
+    ASSERT_FALSE(last.empty());
+    EXPECT_EQ(last.back().kind, Kind::kCallEnd);
+    EXPECT_EQ(last.back().cut, cut);
+    EXPECT_EQ(ends.ends_in_call(), cut);
+  }
   EXPECT_EQ(read(live, "<tool_call>{\"name\":\"f\",\"arguments\":{\"x\":{\"name\":[1]}},\"id\":3}</tool_call>"),
             "0:f{\"x\":{\"name\":[1]}};");
   EXPECT_EQ(read(live, "<tool_call>{\"arguments\":{\"x\":1},\"name\":\"f\"}</tool_call>"), "0:f{\"x\":1};");

@@ -17,8 +17,6 @@ using jinja::Value;
 
 namespace {
 
-constexpr size_t kMaxJsonDepth = 200;
-
 // Builds values from the events of Boost.JSON's parser, whose own numbers are not always correctly rounded.
 struct Builder {
   using error_code = boost::json::error_code;

@@ -1,6 +1,7 @@
 // JSON text to and from values, with the results of Python's json module: what templates see and what `tojson` writes.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,8 +11,10 @@
 
 namespace ingle {
 
+inline constexpr size_t kMaxJsonDepth = 200;
+
 // Parses one JSON document (RFC 8259). Objects keep their order, a repeated key keeps its first place and last value,
-// integers outside 64 bits keep their digits, doubles are correctly rounded. Nesting is bounded at 200.
+// integers outside 64 bits keep their digits, doubles are correctly rounded. Nesting is bounded at kMaxJsonDepth.
 // Errors: kInvalidData with the byte offset.
 Result<jinja::Value> parse_json(std::string_view text);
 

@@ -15,7 +15,7 @@ namespace {
 constexpr FetchAhead kWays[] = {FetchAhead::kNever, FetchAhead::kIntoL2, FetchAhead::kIntoL1};
 constexpr uint32_t kColumns[] = {1, 4};
 constexpr uint32_t kRounds = 2;  // of all ways in turn; the fastest of each counts
-constexpr uint32_t kParts = std::size(kWays) * std::size(kColumns) * kRounds;  // of the matrix: none comes twice
+constexpr uint32_t kParts = std::size(kWays) * std::size(kColumns) * kRounds;   // of the matrix: none comes twice
 constexpr size_t kLeastBytes = size_t{2} << 20, kMostBytes = size_t{12} << 20;  // of a part
 constexpr double kGain = 1.03;                                                  // that is no accident
 
@@ -35,8 +35,8 @@ double seconds_of(const KernelTable& table, const PackedMatrix& matrix, Part par
   pool.run([&](uint32_t thread) {
     float out[*std::ranges::max_element(kColumns) * kGroups * kGroupRows];
     for (uint32_t g = next.fetch_add(kGroups); g < part.group_count; g = next.fetch_add(kGroups)) {
-      table.matmul(matrix, part.first_group + g, std::min(kGroups, part.group_count - g), x.data(), x_bytes, columns, out,
-                   kGroups * kGroupRows, scratch[thread].data());
+      table.matmul(matrix, part.first_group + g, std::min(kGroups, part.group_count - g), x.data(), x_bytes, columns,
+                   out, kGroups * kGroupRows, scratch[thread].data());
     }
   });
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

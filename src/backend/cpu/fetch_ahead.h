@@ -8,8 +8,8 @@
 
 namespace ingle::cpu {
 
-// By measuring all ways over parts of the matrix, which takes about 20 ms of all threads of the pool. Never, for a matrix
-// too small to tell: such weights stay in caches.
+// By measuring all ways over parts of the matrix, which takes about 20 ms of all threads of the pool. Never, for a
+// matrix too small to tell: such weights stay in caches.
 FetchAhead best_fetch_ahead(const KernelTable& table, PackedMatrix matrix, ThreadPool& pool);
 
 }  // namespace ingle::cpu

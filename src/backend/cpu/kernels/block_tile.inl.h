@@ -22,18 +22,18 @@ INGLE_REGION_BEGIN
 namespace ingle::cpu {
 
 // What a tile multiplies: strips or groups of a slice, and the same slice of up to N columns of activations. A tile's
-// time is that of N columns, which is less than a narrower tile's and another's for the rest: 7 columns took 1.4 times as
-// long as 8.
+// time is that of N columns, which is less than a narrower tile's and another's for the rest: 7 columns took 1.4 times
+// as long as 8.
 struct TileArgs {
   const uint8_t* weights;
   size_t strip_bytes, group_bytes;  // from one to the next, where a tile takes several
-  const std::byte* x;  // as the tile's pack_input left it, if it has one
+  const std::byte* x;               // as the tile's pack_input left it, if it has one
   size_t x_stride_bytes;
   uint32_t columns;  // of the N, 1 or more; beyond them the last one is computed again
   uint32_t cols;
   float* out;  // [columns], out_stride apart
   size_t out_stride;
-  bool resume;       // the sums go on from what is in out
+  bool resume;             // the sums go on from what is in out
   FetchAhead fetch_ahead;  // as PackedMatrix has it
 };
 
@@ -303,8 +303,8 @@ struct BlockTile {
     return acc;
   }
 
-  // Sub-block j of a record, one scale for its 32 columns; of kStrips strips. The index of a sum is [column][strip]: what
-  // is loaded of a column serves all strips.
+  // Sub-block j of a record, one scale for its 32 columns; of kStrips strips. The index of a sum is [column][strip]:
+  // what is loaded of a column serves all strips.
   template <uint32_t N, uint32_t kStrips>
   static INGLE_INLINE void block_32(const TileArgs& args, const uint8_t* codes, const uint8_t* scales, uint32_t j,
                                     const ScaleMin* super, const Input<N>& y, F* acc) {
@@ -362,8 +362,8 @@ struct BlockTile {
 
   // How many strips run<N> takes best. They share what is loaded of the activations, which is otherwise a load for each
   // dot product. The sums of two strips and eight columns leave no registers for acc, which is then loaded and stored
-  // once per sub-block: a gain, but not if that were once per 16 columns. Of one or two columns memory is the limit, and
-  // gives more to several streams.
+  // once per sub-block: a gain, but not if that were once per 16 columns. Of one or two columns memory is the limit,
+  // and gives more to several streams.
   template <uint32_t N>
   static constexpr uint32_t kStripsAtOnce = N > 4 && kFormat.per_16() ? 1 : Isa::strips_at_once(N);
 

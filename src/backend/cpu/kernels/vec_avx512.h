@@ -34,7 +34,7 @@ struct Avx512 {
   static constexpr uint32_t kMaxColumns = 8;
   // Each broadcast is a load: those were seen to run at half the products' rate.
   static constexpr uint32_t strips_at_once(uint32_t columns) { return columns <= 2 ? 4 : 2; }
-  static constexpr int kSignedBias = 128;       // vpdpbusd takes unsigned weights
+  static constexpr int kSignedBias = 128;  // vpdpbusd takes unsigned weights
   static constexpr bool kPairsColumns = false;
 
   static INGLE_INLINE F zero() { return _mm512_setzero_ps(); }
