@@ -22,13 +22,20 @@ namespace {
 constexpr uint32_t kMaxThreads = 32;
 constexpr std::chrono::milliseconds kLong{20};       // of CPU time, for an order's masks
 constexpr std::chrono::milliseconds kHelpAfter{20};  // of waiting for a job that nobody has begun
-constexpr std::chrono::seconds kLongestInQueue{20};  // of waiting for one that nobody begins
+constexpr std::chrono::milliseconds kLongestInQueue{20'000};  // of waiting for one that nobody begins
 constexpr std::chrono::seconds kLastWait{2};         // of the destructor, for threads that are still at work
 
 // How long a job took for its last order. Threads at work on those that may take for ever are bounded by kind, so that
 // neither new answers nor those that were slow before can take all of them.
 enum class Pace : uint8_t { kQuick, kUnknown, kSlow };
 constexpr uint32_t kMostAtWork[] = {kMaxThreads, 8, 8};
+
+Error takes_too_long(std::chrono::milliseconds most) {
+  return {ErrorCode::kResourceExhausted,
+          fmt::format("the grammar took more than {} ms to say which token may come next", most.count()), "simplify it"};
+}
+
+Error busy() { return {ErrorCode::kResourceExhausted, "the server is busy with other grammars", "try again later"}; }
 
 }  // namespace
 
@@ -219,18 +226,12 @@ std::optional<Result<MaskWorker::Mask>> MaskWorker::wait(const std::shared_ptr<J
     job->help_at = now + kHelpAfter;
   }
   for (; job->ready <= guesses && job->state != Job::State::kReady; now = Clock::now()) {
-    // What others' grammars take is not its own fault.
-    const bool begun = job->state == Job::State::kRunning && !job->has_new_order;
-    const Clock::time_point deadline =
-        begun ? std::max(*job->wanted, job->began) + patience_ : *job->wanted + kLongestInQueue;
-    if (now >= deadline && begun) {
-      return Error{ErrorCode::kResourceExhausted,
-                   fmt::format("the grammar took more than {} ms to say which token may come next", patience_.count()),
-                   "simplify it"};
-    }
-    if (now >= deadline) {
-      return Error{ErrorCode::kResourceExhausted, "the server is busy with other grammars", "try again later"};
-    }
+    // What others' grammars take is not its own fault, and a guess that came to nothing is to end no answer.
+    const bool begun = job->state == Job::State::kRunning;
+    const Milliseconds most = begun && !job->has_new_order ? patience_ : kLongestInQueue;
+    const Clock::time_point asked = begun ? std::max(*job->wanted, job->began) : *job->wanted;
+    const Clock::time_point deadline = asked + most;
+    if (now >= deadline) return begun ? takes_too_long(most) : busy();
     if (now >= job->help_at) help(*job);
     if (now >= until) {
       help(*job);  // the next step may take longer than the patience

@@ -6,6 +6,8 @@ namespace ingle {
 namespace {
 
 constexpr double kGrowth = 0.25;
+// What prompts may always add: of the budget, and of what the answers alone take beyond it.
+constexpr double kLeastOfBudget = 0.3, kLeastOfAnswers = 0.4;
 constexpr double kNewStep = 0.3;    // weight of the last step's time among those without prompts
 constexpr double kSlowestStep = 2;  // of their mean: what else the machine did is not the step's cost
 constexpr double kLeastAim = 0.6, kMostAim = 1;
@@ -30,7 +32,7 @@ double StepPacer::answers_ms(uint32_t decoding) const {
 }
 
 double StepPacer::least_for_prompts_ms(double answers_ms, double budget_ms) {
-  return std::max(0.3 * budget_ms, 0.4 * (answers_ms - 0.25 * budget_ms));
+  return kLeastOfBudget * budget_ms + kLeastOfAnswers * std::max(answers_ms - budget_ms, 0.0);
 }
 
 double StepPacer::least_ms(uint32_t decoding) const {

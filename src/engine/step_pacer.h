@@ -11,8 +11,8 @@ namespace ingle {
 class StepPacer {
  public:
   static constexpr double kUnlimited = std::numeric_limits<double>::infinity();
-  // What prompts may add to a step where the answers alone take most of the budget or more: prompts always move on. As
-  // little as the streams' gaps may be longer than the budget; where the answers take longer than it anyway, more.
+  // What prompts may add to a step where the answers alone take most of the budget or more: prompts always move on.
+  // A part of the budget, and more once the answers alone take longer than that.
   static double least_for_prompts_ms(double answers_ms, double budget_ms);
 
   // A step may take a little more than the budget; about one of a hundred more than that, where the answers' own time

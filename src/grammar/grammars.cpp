@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/permits.h"
 #include "base/thread_priority.h"
 #include "base/thread_time.h"
 #include "grammar/ebnf.h"
@@ -138,6 +139,7 @@ struct Grammars::Shared {
   // One that is being compiled, and those who wait for it.
   struct Job {
     std::optional<ThreadTime> time;  // of the thread, once it has begun
+    bool given_up = false;           // it took too long
     std::optional<Compiled> result;
   };
   struct Kept {
@@ -151,8 +153,8 @@ struct Grammars::Shared {
   std::shared_ptr<const Grammar> find(const std::string& text);
   void keep(const std::string& text, const std::shared_ptr<const Grammar>& constraint, size_t bytes);
   void compile(const std::string& text, Job& job);
-  Compiled wait(const Job& job, std::unique_lock<std::mutex>& lock, std::chrono::milliseconds deadline,
-                Clock::time_point give_up);
+  Compiled wait(const Job& job, std::unique_lock<std::mutex>& lock, const GrammarsOptions& options, Clock::time_point begin);
+  bool has_place(const GrammarsOptions& options);
 
   const Tokenizer& tokenizer;
   const uint32_t vocab;
@@ -160,7 +162,7 @@ struct Grammars::Shared {
   std::mutex mutex;  // of what follows
   std::condition_variable changed;
   std::unordered_map<std::string, std::shared_ptr<Job>> jobs;
-  uint32_t compiling = 0;
+  uint32_t compiling = 0, given_up = 0;  // the latter: threads that go on with what nobody waits for
   std::list<Kept> kept;  // last used first
   std::unordered_map<std::string, std::list<Kept>::iterator> kept_by_text;
   size_t kept_bytes = 0;
@@ -215,7 +217,7 @@ void Grammars::Shared::compile(const std::string& text, Job& job) {
   if (result->ok()) keep(text, **result, bytes);
   job.result = std::move(result);
   jobs.erase(text);
-  compiling--;
+  (job.given_up ? given_up : compiling)--;
   changed.notify_all();
 }
 
@@ -230,6 +232,11 @@ Grammars::~Grammars() {
 
 Grammars::Compiled Grammars::compile(const std::string& grammar) {
   const auto begin = Shared::Clock::now();
+  {
+    const std::lock_guard lock(shared_->mutex);
+    if (std::shared_ptr<const Grammar> known = shared_->find(grammar)) return known;
+  }
+  const Permits::Lent lent;  // until after the lock
   std::unique_lock lock(shared_->mutex);
   if (std::shared_ptr<const Grammar> known = shared_->find(grammar)) return known;
   std::shared_ptr<Shared::Job> job;
@@ -237,7 +244,7 @@ Grammars::Compiled Grammars::compile(const std::string& grammar) {
     const auto same = shared_->jobs.find(grammar);
     if (same != shared_->jobs.end()) {
       job = same->second;
-    } else if (shared_->compiling < options_.max_compiling) {
+    } else if (shared_->has_place(options_)) {
       job = std::make_shared<Shared::Job>();
       try {
         std::thread([shared = shared_, grammar, job] { shared->compile(grammar, *job); }).detach();
@@ -247,30 +254,47 @@ Grammars::Compiled Grammars::compile(const std::string& grammar) {
       }
       shared_->jobs.emplace(grammar, job);
       shared_->compiling++;
-    } else if (shared_->changed.wait_until(lock, begin + options_.deadline) == std::cv_status::timeout) {
+    } else if (shared_->changed.wait_until(lock, begin + options_.deadline) == std::cv_status::timeout &&
+               !shared_->has_place(options_)) {
       return Error{ErrorCode::kResourceExhausted, "other grammars are still being compiled", "try again later"};
     }
   }
-  return shared_->wait(*job, lock, options_.deadline, begin + options_.patience);
+  return shared_->wait(*job, lock, options_, begin);
 }
 
 // With the mutex locked. Nobody computes faster than the clock goes, so nothing is missed until it is looked at again.
-Grammars::Compiled Grammars::Shared::wait(const Job& job, std::unique_lock<std::mutex>& lock,
-                                          std::chrono::milliseconds deadline, Clock::time_point give_up) {
+Grammars::Compiled Grammars::Shared::wait(const Job& job, std::unique_lock<std::mutex>& lock, const GrammarsOptions& options,
+                                          Clock::time_point begin) {
+  const Clock::time_point last = begin + options.patience;
   while (!job.result) {
     const Clock::time_point now = Clock::now();
-    const auto left = deadline - (job.time ? job.time->used() : std::chrono::nanoseconds(0));
+    const auto left = options.deadline - (job.time ? job.time->used() : std::chrono::nanoseconds(0));
     if (left <= std::chrono::nanoseconds(0)) {
+      has_place(options);  // and who waits for one is told
       return Error{ErrorCode::kInvalidArgument,
-                   fmt::format("the grammar takes more than {} s to compile", deadline.count() / 1000),
+                   fmt::format("the grammar takes more than {} s to compile", options.deadline.count() / 1000),
                    "ask for something simpler"};
     }
-    if (now >= give_up) {
+    if (now >= last) {
       return Error{ErrorCode::kResourceExhausted, "the machine is too busy to compile the grammar", "try again later"};
     }
-    changed.wait_until(lock, std::min<Clock::time_point>(give_up, now + left));
+    changed.wait_until(lock, std::min<Clock::time_point>(last, now + left));
   }
   return *job.result;
+}
+
+// With the mutex locked: whether another one may be compiled. Threads can't be stopped; those that have taken too long
+// give others their place, as long as they are not many.
+bool Grammars::Shared::has_place(const GrammarsOptions& options) {
+  for (const auto& [text, job] : jobs) {
+    const bool overdue = job->time && job->time->used() >= options.deadline;
+    if (!overdue || job->given_up || given_up == options.max_compiling) continue;
+    job->given_up = true;
+    given_up++;
+    compiling--;
+    changed.notify_all();
+  }
+  return compiling < options.max_compiling;
 }
 
 Grammars::Compiled Grammars::json_object() {

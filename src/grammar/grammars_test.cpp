@@ -204,6 +204,16 @@ TEST(Grammars, WhatTakesTooLongIsRefused) {
   EXPECT_THAT(GrammarWorld::error(world.grammars->choice(many_texts())), HasSubstr("0 s to compile"));
 }
 
+TEST(Grammars, WhatWasRefusedTakesNoPlaceFromOthers) {
+  const GrammarWorld world({.deadline = std::chrono::milliseconds(60), .max_compiling = 1});
+  std::vector<std::string> texts;
+  for (int i = 0; i < 20; i++) {
+    for (const std::string& text : many_texts()) texts.push_back(std::to_string(i) + text);
+  }
+  EXPECT_THAT(GrammarWorld::error(world.grammars->choice(texts)), HasSubstr("to compile"));
+  EXPECT_TRUE(world.grammars->regex("abc").ok());
+}
+
 TEST(Grammars, ABusyMachineIsNoFaultOfTheGrammar) {
   const GrammarWorld world({.patience = std::chrono::milliseconds(0)});
   const Grammars::Compiled grammar = world.grammars->choice(many_texts());

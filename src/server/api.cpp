@@ -169,13 +169,13 @@ std::optional<ApiError> Api::refusal(HttpRequest& request, HttpHeaders& more) co
   return request.account != nullptr ? request.account->count_request(KeyAccount::Clock::now()) : std::nullopt;
 }
 
-// What handlers do may ask the file system, which may take its time.
 HttpHeaders Api::common_headers(const HttpRequest& request) const {
   HttpHeaders headers = access_.cors_headers(request);
   headers.emplace_back("Date", http_date(std::time(nullptr)));
   return headers;
 }
 
+// What handlers do may ask the file system, which may take its time.
 bool Api::is_slow(const HttpRequest& request) const {
   const Route* route = find_route(request.method, request.path);
   return route != nullptr && route->handler != nullptr;

@@ -67,7 +67,7 @@ std::string ChatAnswerWriter::news(uint32_t index, const TokenEvent& event) {
     // Those of the end may go on where the others ended; an API's client joins them.
     for (AnswerDelta& delta : read.parser.finish()) deltas.push_back(std::move(delta));
   }
-  const bool calls_tools = read.parser.calls() > 0 && !read.parser.ends_in_call();
+  const bool calls_tools = read.parser.calls() > 0 && !read.parser.last_call_is_cut();
   return chat_news({index, event, std::move(deltas), calls_tools, parts_of(read, event)});
 }
 

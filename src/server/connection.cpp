@@ -322,16 +322,20 @@ asio::awaitable<void> Connection::make_answer(const HttpRequest& request) {
     answer_ = server_.api.handle(request);
     co_return;
   }
-  const auto work = [this, &request]() -> asio::awaitable<std::unique_ptr<Answer>> {
+  const auto handle = [this, &request]() -> asio::awaitable<std::unique_ptr<Answer>> {
+    const Permits::Work work(server_.permits);
     co_return server_.api.handle(request);
   };
-  answer_ = co_await asio::co_spawn(server_.workers, work, asio::use_awaitable);
+  answer_ = co_await asio::co_spawn(server_.handlers, handle, asio::use_awaitable);
 }
 
 asio::awaitable<Answer::Part> Connection::take_part() {
   if (!answer_->is_slow()) co_return answer_->take();
-  const auto work = [this]() -> asio::awaitable<Answer::Part> { co_return answer_->take(); };
-  co_return co_await asio::co_spawn(server_.workers, work, asio::use_awaitable);
+  const auto take = [this]() -> asio::awaitable<Answer::Part> {
+    const Permits::Work work(server_.permits);
+    co_return answer_->take();
+  };
+  co_return co_await asio::co_spawn(server_.handlers, take, asio::use_awaitable);
 }
 
 // False when the client has gone or the answer ends with the connection.

@@ -20,6 +20,7 @@
 #include <set>
 #include <string>
 
+#include "base/permits.h"
 #include "server/client_stream.h"
 #include "server/server.h"
 
@@ -30,7 +31,7 @@ class Connection;
 // What all connections share; network thread.
 struct ServerState {
   ServerState(const ServerOptions& given, Api& given_api)
-      : options(given), api(given_api), network(1), workers(given.workers) {}
+      : options(given), api(given_api), network(1), handlers(given.max_handlers), permits(given.workers) {}
 
   const ServerOptions& options;
   Api& api;
@@ -39,7 +40,8 @@ struct ServerState {
   uint64_t buffered_bytes = 0;              // of bodies
   bool draining = false;
   boost::asio::io_context network;  // after what its last handlers use as they die
-  boost::asio::thread_pool workers;
+  boost::asio::thread_pool handlers;
+  Permits permits;  // of the handlers
 };
 
 class Connection : public std::enable_shared_from_this<Connection> {

@@ -210,8 +210,8 @@ void Server::run() {
   const auto watch = [this]() -> asio::awaitable<void> { co_await watch_signals(); };
   asio::co_spawn(state_.network, watch, asio::detached);
   state_.network.run();
-  state_.workers.stop();
-  state_.workers.join();
+  state_.handlers.stop();
+  state_.handlers.join();
   for (Connection* connection : state_.connections) connection->stop_listening();
 }
 

@@ -76,7 +76,7 @@ class AnswerParser {
   std::vector<AnswerDelta> finish();
 
   uint32_t calls() const { return calls_; }   // told so far
-  bool ends_in_call() const { return cut_; }  // in the midst of its arguments, which are no JSON then
+  bool last_call_is_cut() const { return cut_; }  // in the midst of its arguments, which are no JSON then
   // What the text so far ends with, a part's marks and the white space behind them with it. Unsettled: that depends on
   // what follows.
   enum class Part : uint8_t { kContent, kReasoning, kCall, kUnsettled };
@@ -155,7 +155,8 @@ class AnswerParser {
   bool may_be_called(std::string_view name) const;
   void begin_call(std::string_view name);
   void end_call(bool cut = false);
-  bool arguments_are_open() const { return in_arguments_ || state_ == State::kArguments; }  // of a call that is told
+  // Of a call that is told.
+  bool arguments_are_open() const { return in_arguments_ || state_ == State::kArguments; }
   void tell_call(std::string_view name, std::string_view arguments);
   // There is no call: the first `kept_bytes` of attempt_ are content, and the rest is read again as an answer's text.
   void give_back(size_t kept_bytes);

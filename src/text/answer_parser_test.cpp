@@ -301,7 +301,7 @@ TEST(AnswerParser, ArgumentsAsTheyCome) {
   EXPECT_EQ(kinds(parser.push(": 1}")), "3: 1}|");
   EXPECT_EQ(kinds(parser.push("}")), "4|");
   EXPECT_EQ(kinds(parser.push("</tool_call>")), "");
-  EXPECT_FALSE(parser.ends_in_call());
+  EXPECT_FALSE(parser.last_call_is_cut());
   // A call without its last brace is whole, one in the midst of its arguments is not.
   for (const auto& [text, cut] : {std::pair{"{\"x\": 1}", false}, std::pair{"{\"x\": 1", true}}) {
     AnswerParser ends(std::make_shared<Options>(live));
@@ -311,7 +311,7 @@ TEST(AnswerParser, ArgumentsAsTheyCome) {
     ASSERT_FALSE(last.empty());
     EXPECT_EQ(last.back().kind, Kind::kCallEnd);
     EXPECT_EQ(last.back().cut, cut);
-    EXPECT_EQ(ends.ends_in_call(), cut);
+    EXPECT_EQ(ends.last_call_is_cut(), cut);
   }
   EXPECT_EQ(read(live, "<tool_call>{\"name\":\"f\",\"arguments\":{\"x\":{\"name\":[1]}},\"id\":3}</tool_call>"),
             "0:f{\"x\":{\"name\":[1]}};");

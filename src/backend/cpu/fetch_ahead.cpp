@@ -5,6 +5,7 @@
 #include <chrono>
 #include <iterator>
 #include <limits>
+#include <numeric>
 #include <vector>
 
 #include "backend/cpu/kernels/activation_block.h"
@@ -65,7 +66,7 @@ FetchAhead best_fetch_ahead(const KernelTable& table, PackedMatrix matrix, Threa
   size_t best = 0;
   double seconds[std::size(kWays)];
   for (size_t way = 0; way < std::size(kWays); way++) {
-    seconds[way] = fastest[way][0] + fastest[way][1];
+    seconds[way] = std::accumulate(std::begin(fastest[way]), std::end(fastest[way]), 0.0);
     if (seconds[way] * (best == 0 ? kGain : 1) < seconds[best]) best = way;
   }
   return kWays[best];

@@ -66,13 +66,13 @@ struct AttentionPartial {
   bool empty = true;  // saw no key yet
 };
 
-// A weight matrix as pack_group leaves it: packed_bytes(type, rows, cols) bytes on a 64-byte boundary, which belong to
-// the caller. Its rows are in groups of kGroupRows; rows past the end are zero weights. How it lies in memory is the
-// table's own affair.
 // Whether kernels for few columns, which read weights as fast as memory gives them, ask for them ahead of their use,
 // into which cache, or leave that to the hardware. It changes no bit. See fetch_ahead.h.
 enum class FetchAhead : uint8_t { kNever, kIntoL2, kIntoL1 };
 
+// A weight matrix as pack_group leaves it: packed_bytes(type, rows, cols) bytes on a 64-byte boundary, which belong to
+// the caller. Its rows are in groups of kGroupRows; rows past the end are zero weights. How it lies in memory is the
+// table's own affair.
 struct PackedMatrix {
   DType type = DType::kF32;
   uint32_t rows = 0, cols = 0;  // cols is a multiple of the type's block

@@ -214,6 +214,9 @@ TEST_P(MatmulTest, EveryTableGivesTheScalarBits) {
       compare_tables(cols, rows, Content::kOrdinary, random_columns(cols, kMaxColumns, rng_));
     }
   }
+  // Tiles of four groups, twice, and one group more.
+  const uint32_t cols = widths(GetParam()).back();
+  compare_tables(cols, 9 * kGroupRows - 3, Content::kOrdinary, random_columns(cols, kMaxColumns, rng_));
 }
 
 TEST_P(MatmulTest, EveryTableGivesTheScalarBitsOfAwkwardNumbers) {
@@ -342,21 +345,23 @@ TEST_P(MatmulTest, PackedSizeIsCloseToTheFiles) {
 }
 
 TEST_P(MatmulTest, AnyRunOfGroupsGivesTheSameBits) {
-  constexpr uint32_t kColumns = 13;  // tiles of 8, 4 and 1
+  constexpr uint32_t kColumns = 13, kGroups = 6;
   const DType type = GetParam();
-  const uint32_t cols = widths(type).back(), rows = 5 * kGroupRows - 2;
+  const uint32_t cols = widths(type).back(), rows = kGroups * kGroupRows - 2;
   const std::vector<uint8_t> src = random_rows(type, rows, cols, Content::kOrdinary, rng_);
   const std::vector<float> x = random_columns(cols, kColumns, rng_);
   for (const KernelTable* table : available_tables()) {
     const Packed packed(*table, type, src, rows, cols);
     const Activations activations(*table, type, x, cols);
     const std::vector<float> all = packed.times(activations, kColumns);
-    for (uint32_t first = 0; first < 5; first++) {
-      for (uint32_t count = 0; first + count <= 5; count++) {
-        const std::vector<float> some = packed.times(activations, kColumns, first, count);
-        for (size_t i = 0; i < some.size(); i++) {
-          const size_t column = i / (count * kGroupRows), row = first * kGroupRows + i % (count * kGroupRows);
-          ASSERT_TRUE(same_bits(some[i], all[column * 5 * kGroupRows + row])) << table->name;
+    for (const uint32_t columns : {1u, 2u, 3u, kColumns}) {
+      for (uint32_t first = 0; first < kGroups; first++) {
+        for (uint32_t count = 0; first + count <= kGroups; count++) {
+          const std::vector<float> some = packed.times(activations, columns, first, count);
+          for (size_t i = 0; i < some.size(); i++) {
+            const size_t column = i / (count * kGroupRows), row = first * kGroupRows + i % (count * kGroupRows);
+            ASSERT_TRUE(same_bits(some[i], all[column * kGroups * kGroupRows + row])) << table->name;
+          }
         }
       }
     }
