@@ -20,10 +20,10 @@ namespace ingle {
 namespace {
 
 constexpr uint32_t kMaxThreads = 32;
-constexpr std::chrono::milliseconds kLong{20};       // of CPU time, for an order's masks
-constexpr std::chrono::milliseconds kHelpAfter{20};  // of waiting for a job that nobody has begun
+constexpr std::chrono::milliseconds kLong{20};                // of CPU time, for an order's masks
+constexpr std::chrono::milliseconds kHelpAfter{20};           // of waiting for a job that nobody has begun
 constexpr std::chrono::milliseconds kLongestInQueue{20'000};  // of waiting for one that nobody begins
-constexpr std::chrono::seconds kLastWait{2};         // of the destructor, for threads that are still at work
+constexpr std::chrono::seconds kLastWait{2};                  // of the destructor, for threads that are still at work
 
 // How long a job took for its last order. Threads at work on those that may take for ever are bounded by kind, so that
 // neither new answers nor those that were slow before can take all of them.
@@ -32,7 +32,8 @@ constexpr uint32_t kMostAtWork[] = {kMaxThreads, 8, 8};
 
 Error takes_too_long(std::chrono::milliseconds most) {
   return {ErrorCode::kResourceExhausted,
-          fmt::format("the grammar took more than {} ms to say which token may come next", most.count()), "simplify it"};
+          fmt::format("the grammar took more than {} ms to say which token may come next", most.count()),
+          "simplify it"};
 }
 
 Error busy() { return {ErrorCode::kResourceExhausted, "the server is busy with other grammars", "try again later"}; }

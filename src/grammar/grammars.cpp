@@ -153,7 +153,8 @@ struct Grammars::Shared {
   std::shared_ptr<const Grammar> find(const std::string& text);
   void keep(const std::string& text, const std::shared_ptr<const Grammar>& constraint, size_t bytes);
   void compile(const std::string& text, Job& job);
-  Compiled wait(const Job& job, std::unique_lock<std::mutex>& lock, const GrammarsOptions& options, Clock::time_point begin);
+  Compiled wait(const Job& job, std::unique_lock<std::mutex>& lock, const GrammarsOptions& options,
+                Clock::time_point begin);
   bool has_place(const GrammarsOptions& options);
 
   const Tokenizer& tokenizer;
@@ -163,7 +164,7 @@ struct Grammars::Shared {
   std::condition_variable changed;
   std::unordered_map<std::string, std::shared_ptr<Job>> jobs;
   uint32_t compiling = 0, given_up = 0;  // the latter: threads that go on with what nobody waits for
-  std::list<Kept> kept;  // last used first
+  std::list<Kept> kept;                  // last used first
   std::unordered_map<std::string, std::list<Kept>::iterator> kept_by_text;
   size_t kept_bytes = 0;
   std::optional<xgrammar::TokenizerInfo> info;  // once the first grammar is wanted
@@ -263,8 +264,8 @@ Grammars::Compiled Grammars::compile(const std::string& grammar) {
 }
 
 // With the mutex locked. Nobody computes faster than the clock goes, so nothing is missed until it is looked at again.
-Grammars::Compiled Grammars::Shared::wait(const Job& job, std::unique_lock<std::mutex>& lock, const GrammarsOptions& options,
-                                          Clock::time_point begin) {
+Grammars::Compiled Grammars::Shared::wait(const Job& job, std::unique_lock<std::mutex>& lock,
+                                          const GrammarsOptions& options, Clock::time_point begin) {
   const Clock::time_point last = begin + options.patience;
   while (!job.result) {
     const Clock::time_point now = Clock::now();

@@ -20,8 +20,8 @@ struct ServerOptions {
   std::string host = "127.0.0.1";
   uint16_t port = 11434;                           // 0: one that is free
   std::shared_ptr<boost::asio::ssl::context> tls;  // plain HTTP without
-  uint32_t workers = 2;        // requests read and prompts made at the same time
-  uint32_t max_handlers = 16;  // at the same time, with those that wait for a grammar to be compiled
+  uint32_t workers = 2;                            // requests read and prompts made at the same time
+  uint32_t max_handlers = 16;       // at the same time, with those that wait for a grammar to be compiled
   uint32_t max_connections = 4096;  // fewer where the system allows fewer open files
   uint64_t max_body_bytes = uint64_t{16} << 20;
   uint64_t max_buffered_bytes = uint64_t{256} << 20;  // of the bodies of all requests together, small ones aside

@@ -75,7 +75,7 @@ class AnswerParser {
   // What is left at the answer's end.
   std::vector<AnswerDelta> finish();
 
-  uint32_t calls() const { return calls_; }   // told so far
+  uint32_t calls() const { return calls_; }       // told so far
   bool last_call_is_cut() const { return cut_; }  // in the midst of its arguments, which are no JSON then
   // What the text so far ends with, a part's marks and the white space behind them with it. Unsettled: that depends on
   // what follows.
