@@ -188,7 +188,7 @@ HttpHeaders Access::cors_headers(const HttpRequest& request) const {
   const std::string_view origin = request.header("Origin");
   if (!is_known_origin(origin)) return headers;
   headers.emplace_back("Access-Control-Allow-Origin", any_origin_ ? "*" : std::string(origin));
-  headers.emplace_back("Access-Control-Expose-Headers", "x-request-id, Retry-After");
+  headers.emplace_back("Access-Control-Expose-Headers", "x-request-id, request-id, Retry-After");
   return headers;
 }
 
