@@ -152,8 +152,9 @@ void MaskWorker::Shared::fulfil(Job& job, std::unique_lock<std::mutex>& lock) {
     return status;
   };
   Status status = job.broken ? Status(*job.broken) : Status();
-  const auto is_wanted = [&] { return !job.has_new_order && !job.ended && !stop; };
-  for (size_t i = 0; i < order.tokens.size() && status.ok() && !stop && !job.ended; i++) {
+  const auto is_over = [&] { return job.ended || stop; };
+  const auto is_wanted = [&] { return !job.has_new_order && !is_over(); };
+  for (size_t i = 0; i < order.tokens.size() && status.ok() && !is_over(); i++) {
     status = unlocked([&] { return job.constraint->accept(order.tokens[i]); });
   }
   if (!status.ok()) job.broken = status.error();
@@ -169,7 +170,7 @@ void MaskWorker::Shared::fulfil(Job& job, std::unique_lock<std::mutex>& lock) {
     if (status.ok()) accepted++;
   }
   if (!status.ok() && !job.has_new_order) job.failed = status.error();
-  if (accepted == 0 || stop || job.ended) return;
+  if (accepted == 0 || is_over()) return;
   const Status taken_back = unlocked([&] { return job.constraint->rollback(accepted); });
   if (!taken_back.ok()) job.broken = taken_back.error();
 }

@@ -197,10 +197,9 @@ class CallGrammar {
 Value in_schema_order(const Value& value, const Value& schema) {
   if (value.is_sequence()) {
     const Value* of_items = find_member(schema, "items");
+    if (of_items == nullptr) return value;
     Items items = value.items();
-    if (of_items != nullptr) {
-      for (Value& item : items) item = in_schema_order(item, *of_items);
-    }
+    for (Value& item : items) item = in_schema_order(item, *of_items);
     return Value::list(std::move(items));
   }
   const Value* properties = find_member(schema, "properties");

@@ -222,7 +222,7 @@ asio::awaitable<bool> Connection::serve_one() {
   }
   const bool has_body = co_await read_body(parser, request);
   if (!has_body) co_return false;
-  const bool keep_alive = parser.get().keep_alive() && !draining_;
+  const bool keep_alive = parser.get().keep_alive();
   if (refused) {
     const bool sent = co_await send_whole(*refused, request, keep_alive);
     co_return sent&& keep_alive;

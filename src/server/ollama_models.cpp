@@ -104,10 +104,10 @@ json::array capabilities(const GgufFile& file, const ModelInfo& info) {
   json::array out;
   const bool encodes = info.architecture.find("bert") != std::string::npos;
   out.push_back(encodes ? "embedding" : "completion");
-  if (info.chat_template.find("tools") != std::string::npos) out.push_back("tools");
+  const auto has = [&](const char* text) { return info.chat_template.find(text) != std::string::npos; };
+  if (has("tools")) out.push_back("tools");
   if (file.has("tokenizer.ggml.fim_pre_token_id") || file.has("tokenizer.ggml.prefix_token_id"))
     out.push_back("insert");
-  const auto has = [&](const char* mark) { return info.chat_template.find(mark) != std::string::npos; };
   if (has("<think>") || has("</think>") || has("[THINK]")) out.push_back("thinking");
   return out;
 }

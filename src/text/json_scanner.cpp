@@ -2,10 +2,11 @@
 
 #include <string_view>
 
+#include "text/json_value.h"
+
 namespace ingle {
 namespace {
 
-constexpr size_t kMaxDepth = 200;  // as parse_json has it
 constexpr size_t kMaxKeyBytes = 256;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -107,7 +108,7 @@ JsonScanner::Event JsonScanner::begin_value(char byte) {
 }
 
 JsonScanner::Event JsonScanner::open(char bracket, Event event) {
-  if (open_.size() == kMaxDepth) return Event::kBroken;
+  if (open_.size() == kMaxJsonDepth) return Event::kBroken;
   open_ += bracket;
   state_ = bracket == '{' ? State::kFirstKey : State::kFirstItem;
   return event;
