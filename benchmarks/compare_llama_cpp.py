@@ -7,17 +7,18 @@ against `llama-batched-bench`. Both run with and without flash attention, and th
 the peer, for each figure by itself; its threads are as many as ours. A depth is how many tokens of context the user
 has before what is measured: both sides fill it once (doing so for every round would take hours), and then measure in
 strict turns, one stopped while the other runs. Peak memory is what the kernel reports for the finished process (mapped files that it
-touched included), with `--memory-context` tokens of context. The first token is timed from the start of `ingle run` to
-the first byte of its answer, the file in the page cache; llama.cpp's tools here have no such command, so the whole of a
-`llama-bench` of a prompt as long and one token is timed. Whose turn is first changes from round to round: what the
-process before left free is quicker to get than memory that nobody used for a while. With `--kernel-bench`, each round
+touched included), of `ingle bench` and `llama-bench` with a prompt that fills `--memory-context` tokens of context. The
+first token is timed from the start of `ingle run` to the first byte of its answer, the file in the page cache;
+llama.cpp's tools here have no such command, so a `llama-bench` of a prompt as long is timed, up to its output. Whose turn
+is first changes from round to round: what the process before left free is quicker to get than memory that nobody used
+for a while. With `--kernel-bench`, each round
 also measures how fast memory can be read, which bounds decode: its share is the weights that a token needs, times
 tokens/s, of that.
 
 Use:  compare_llama_cpp.py --ingle INGLE --peer-bin DIR --models FILE...
           [--users 2,4,8,16,32] [--depths 4096,16384] [--rounds 5] [--threads 2] [--kernel-bench PROGRAM] [--isa NAME]
           [--check] [--json OUT]
-`--check` exits with 1 when a figure misses its bar. The bars of AVX2 are lower: on a CPU that has no more, or with `--isa avx2`,
+`--check` exits with 1 when a figure misses its bar, or has one and was not measured, or rounds are too few. The bars of AVX2 are lower: on a CPU that has no more, or with `--isa avx2`,
 beside a llama.cpp that was built for no more (GGML_NATIVE off; GGML_AVX2, GGML_FMA, GGML_F16C and GGML_BMI2 on).
 """
 
@@ -44,15 +45,16 @@ BARS = {
     "decode at 4096": {"": 1.5}, "decode at 16384": {"": 1.5},
 }
 BARS_MODEL = ("gemma", "smollm2")  # small models, whose bars for many users and long contexts nobody set
+LEAST_ROUNDS = 5
 AVX2_BAR = 1.2  # of every figure, where vectors are no wider
 BANDWIDTH_BAR = 0.9  # of the read bandwidth: enough for one user's decode of a model that is not small
 MEMORY_FACTOR, MEMORY_EXTRA_BYTES = 1.1, 64 << 20  # of the file's size; beside the KV pages
+MEMORY_BAR_BYTES = 1.25 * (1 << 30)
 FIRST_TOKEN_BAR_S = 1.5
 FIRST_TOKEN_RATIO_BAR = 0.7  # of llama.cpp's time
-FIRST_TOKEN_MAX_FILE_BYTES = 1.1 * (1 << 30)  # the bars are for models of about a GiB
+GIB_FILE_BYTES = 0.55 * (1 << 30), 1.1 * (1 << 30)  # the bars in bytes and the ratio are for models of about a GiB
 INSTRUCTION_SETS = ("amx_int8", "avx512_vnni", "avx512_bf16", "avx512f", "avx_vnni", "avx2", "asimddp", "i8mm")
 PROMPT = "Write one sentence about the sea."
-PROMPT_TOKENS = 36  # with the chat template around it, of the models that have one
 
 
 def command_output(command):
@@ -217,27 +219,29 @@ def compare_speed(args, model):
 
 
 def run_once(command):
-    """(seconds to the first byte of stdout, seconds in all, peak memory in bytes) of a command."""
+    """(seconds to the first byte of stdout, seconds to the last, peak memory in bytes) of a command."""
     start = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
     first_byte = os.read(process.stdout.fileno(), 1)
-    first_s = time.monotonic() - start
+    first_s = last_s = time.monotonic() - start
     while os.read(process.stdout.fileno(), 1 << 16):
-        pass
+        last_s = time.monotonic() - start
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     process.stdout.close()
     if process.returncode != 0 or not first_byte:
         raise SystemExit(f"{' '.join(command)}: exit code {process.returncode}, or no output")
-    return first_s, time.monotonic() - start, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return first_s, last_s, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def kv_bytes(args, model):
-    """Of the pages of `--memory-context` tokens, as `ingle run --verbose` tells."""
+def told_by_run(args, model):
+    """Bytes of the pages of `--memory-context` tokens, and PROMPT's tokens, as `ingle run --verbose` tells."""
     told = subprocess.run([args.ingle, "run", model, PROMPT, "--max-tokens", "1", "--verbose", "--context",
                            str(args.memory_context)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=True)
-    number, unit = re.search(r"in ([0-9.]+) (B|KiB|MiB|GiB) of KV pages", told.stderr.decode()).groups()
-    return float(number) * {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}[unit]
+    text = told.stderr.decode()
+    number, unit = re.search(r"in ([0-9.]+) (B|KiB|MiB|GiB) of KV pages", text).groups()
+    kv_bytes = float(number) * {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}[unit]
+    return kv_bytes, int(re.search(r"prompt: +([0-9]+) tokens", text).group(1))
 
 
 def compare_footprint(args, model):
@@ -245,40 +249,56 @@ def compare_footprint(args, model):
     with open(model, "rb") as file:  # into the page cache
         while file.read(1 << 24):
             pass
-    ingle = [args.ingle, "run", model, PROMPT, "--max-tokens", "8", "--threads", str(args.threads), "--context",
-             str(args.memory_context)]
-    peer = [os.path.join(args.peer_bin, "llama-bench"), "-m", model, "-t", str(args.threads), "-r", "1", "-o", "json",
-            "-p", str(PROMPT_TOKENS), "-n", "1", "--no-warmup"]
+    threads, context = ["--threads", str(args.threads)], str(args.memory_context)
+    kv_bytes, prompt_tokens = told_by_run(args, model)
+    ingle = [args.ingle, "run", model, PROMPT, "--max-tokens", "8", *threads, "--context", context]
+    bench = [os.path.join(args.peer_bin, "llama-bench"), "-m", model, "-t", str(args.threads), "-r", "1", "-o", "json",
+             "--no-warmup", "-n", "0", "-p"]
+    peer = [*bench, str(prompt_tokens)]
     ours, peers = [], []
     for round_ in range(2 * args.rounds):
         for runs, command in ((ours, ingle), (peers, peer)) if round_ % 2 == 0 else ((peers, peer), (ours, ingle)):
             runs.append(run_once(command))
-    return {"file": os.path.getsize(model), "kv": kv_bytes(args, model), "memory": max(o[2] for o in ours),
-            "peer_memory": max(p[2] for p in peers), "first_token_s": statistics.median(o[0] for o in ours),
-            "peer_run_s": statistics.median(p[1] for p in peers)}
+    generated = 8
+    full = run_once([args.ingle, "bench", model, *threads, "--context", context, "--users", "1", "--repeat", "1",
+                     "--prompt", str(args.memory_context - generated), "--generate", str(generated)])
+    peer_full = run_once([*bench, context])
+    return {"file": os.path.getsize(model), "kv": kv_bytes, "memory": max(full[2], *(o[2] for o in ours)),
+            "peer_memory": max(peer_full[2], *(p[2] for p in peers)),
+            "first_token_s": statistics.median(o[0] for o in ours), "peer_run_s": statistics.median(p[1] for p in peers)}
+
+
+def special_bars(name):
+    return next((word for word in BARS_MODEL if word in name.lower()), "")
 
 
 def bar_of(args, name, figure):
-    special = next((word for word in BARS_MODEL if word in name), "")
-    bar = BARS.get(figure, {}).get(special)
+    bar = BARS.get(figure, {}).get(special_bars(name))
     return AVX2_BAR if bar and is_avx2(args) else bar
 
 
 def failures(args, name, speed, footprint):
     """What misses its bar, as sentences."""
+    if args.rounds < LEAST_ROUNDS:
+        yield f"{name}: {args.rounds} rounds, the bars are for medians of {LEAST_ROUNDS}"
+    for figure in BARS:
+        if bar_of(args, name, figure) and figure not in speed:
+            yield f"{name}: {figure} was not measured"
     for figure, found in speed.items():
         bar = bar_of(args, name, figure)
-        is_small = any(word in name for word in BARS_MODEL)
-        at_limit = not is_small and found.get("bandwidth_share", 0) >= BANDWIDTH_BAR
+        at_limit = not special_bars(name) and found.get("bandwidth_share", 0) >= BANDWIDTH_BAR
         if bar and found["ratio"] < bar and not at_limit:
             yield f"{name}: {figure} is {found['ratio']:.3f} of llama.cpp's, below {bar}"
+    is_gib = GIB_FILE_BYTES[0] <= footprint["file"] <= GIB_FILE_BYTES[1]
     limit = MEMORY_FACTOR * footprint["file"] + footprint["kv"] + MEMORY_EXTRA_BYTES
+    if is_gib and args.memory_context <= 2048:
+        limit = min(limit, MEMORY_BAR_BYTES)
     if footprint["memory"] > limit:
         yield f"{name}: peak memory is {footprint['memory'] / 2**20:.0f} MiB, above {limit / 2**20:.0f} MiB"
-    if footprint["file"] > FIRST_TOKEN_MAX_FILE_BYTES:
+    if footprint["file"] > GIB_FILE_BYTES[1]:
         return
     limit_s = FIRST_TOKEN_BAR_S
-    if footprint["file"] > FIRST_TOKEN_MAX_FILE_BYTES / 2:
+    if is_gib:
         ratio = 1 / AVX2_BAR if is_avx2(args) else FIRST_TOKEN_RATIO_BAR
         limit_s = min(limit_s, ratio * footprint["peer_run_s"])
     if footprint["first_token_s"] > limit_s:
@@ -296,7 +316,7 @@ def print_tables(args, results):
             share = f"{found['bandwidth_share']:.0%}" if "bandwidth_share" in found else ""
             print(f"| {name} | {figure} | {found['ours']:.1f} | {found['peer']:.1f} | **{found['ratio']:.2f}** "
                   f"| {bar if bar else ''} | {share} |")
-    print("\n| model | file MiB | KV MiB | peak MiB: ingle run | of the file | llama-bench | first token s: ingle run "
+    print("\n| model | file MiB | KV MiB | peak MiB: ingle | of the file | llama-bench | first token s: ingle run "
           "| llama-bench |")
     print("|---|---|---|---|---|---|---|---|")
     for name, (_, f) in results.items():

@@ -17,8 +17,8 @@
 #include <thread>
 #include <vector>
 
-#include "backend/cpu/fetch_ahead.h"
 #include "backend/cpu/kernels/kernels.h"
+#include "backend/cpu/tiling.h"
 #include "base/anonymous_memory.h"
 #include "base/thread_pool.h"
 #include "mac_rate.h"
@@ -168,24 +168,19 @@ struct Weights {
     const std::vector<uint8_t> rows = random_rows(type, kRows);
     for (uint32_t g = 0; g < kGroups; g++) table.pack_group(matrix(0), g, rows.data(), rows.size() / kRows);
     for (uint32_t i = 1; i < count; i++) std::memcpy(matrix(i).data, data.data(), matrix_bytes);
-    // A matrix as long as the stack: its parts are where the measurement looks.
-    PackedMatrix stack = matrix(0);
-    stack.rows = kRows * count;
+    std::vector<PackedMatrix> all;
+    for (uint32_t i = 0; i < count; i++) all.push_back(matrix(i));
     ThreadPool pool(threads);
-    if (table.name != "scalar") fetch_ahead = best_fetch_ahead(table, stack, pool);
+    if (table.name != "scalar") tiling = best_tiling(table, all, pool);
   }
   PackedMatrix matrix(uint32_t index) const {
-    return {.type = type,
-            .rows = kRows,
-            .cols = kCols,
-            .data = data.data() + index * matrix_bytes,
-            .fetch_ahead = fetch_ahead};
+    return {.type = type, .rows = kRows, .cols = kCols, .data = data.data() + index * matrix_bytes, .tiling = tiling};
   }
   static constexpr uint32_t kGroups = kRows / kGroupRows;
   DType type;
   size_t matrix_bytes;
   uint32_t count = 0;
-  FetchAhead fetch_ahead = FetchAhead::kNever;
+  Tiling tiling;
   AnonymousMemory data;
 };
 

@@ -26,6 +26,8 @@ struct Error {
   ErrorCode code = ErrorCode::kInternal;
   std::string message;  // what is wrong and where, one line, no trailing full stop
   std::string remedy;   // what the reader can do about it; may be empty
+  // With kInvalidArgument: the caller's field that is at fault, if it is one; the message may begin with it.
+  std::string field = {};
 
   // One line for people: "message (remedy)".
   std::string to_string() const { return remedy.empty() ? message : message + " (" + remedy + ")"; }

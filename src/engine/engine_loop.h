@@ -81,6 +81,7 @@ class EngineLoop {
     Sequence sequence;
     Detokenizer detokenizer;
     StopStrings stops;
+    AnswerEnd is_over;  // if the request has it
     PromptLookup lookup;
     GuessRecord guess_record;
     uint32_t guessed = 0, right_guesses = 0;  // in the last step

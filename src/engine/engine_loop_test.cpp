@@ -53,10 +53,33 @@ TEST(EngineLoop, StopStringsEndTheAnswerAndAreCutOff) {
   EXPECT_EQ(answer.finish, FinishReason::kStop);
   EXPECT_EQ(answer.stop, 2u);
   EXPECT_EQ(answer.tokens.size(), full.find(stop) + 3);
+  request.min_tokens = 30;
+  request.stop = {stop, full.substr(35, 4)};
+  EXPECT_EQ(world.answer(request).text, full.substr(0, full.find(request.stop[1], 30)));
+  request.min_tokens = 0;
   // A stop string that has only begun is shown in the end.
   request.stop = {full.substr(47) + "!"};
   EXPECT_EQ(world.answer(request).text, full);
   EXPECT_EQ(world.answer(request).stop, std::nullopt);
+}
+
+TEST(EngineLoop, WhatFollowsTheTextMayEndTheAnswer) {
+  World world;
+  Request request = greedy({7}, 50);
+  request.ignore_eos = true;
+  const std::string full = world.answer(request).text;
+  request.begin_end = [] {
+    return [seen = std::make_shared<std::string>()](std::string_view text) {
+      *seen += text;
+      return seen->size() >= 20;
+    };
+  };
+  for (int i = 0; i < 2; i++) {  // each answer has its own
+    const TokenEvent answer = world.answer(request);
+    EXPECT_EQ(answer.text, full.substr(0, 20));
+    EXPECT_EQ(answer.finish, FinishReason::kStop);
+    EXPECT_EQ(answer.stop, std::nullopt);
+  }
 }
 
 TEST(EngineLoop, AnswersEndWhereTheContextDoes) {
@@ -90,6 +113,11 @@ TEST(EngineLoop, RefusesWhatItCanNotDo) {
   EXPECT_THAT(refusal([](Request& r) { r.prompt_logprobs = 1000; }), testing::HasSubstr("1000 alternatives"));
   EXPECT_THAT(refusal([](Request& r) { r.stop.resize(1000); }), testing::HasSubstr("1000 stop strings"));
   EXPECT_THAT(refusal([](Request& r) { r.stop = {std::string(100000, 'x')}; }), testing::HasSubstr("100000 bytes"));
+  Request request = greedy({1, 2}, 5);
+  request.sampling.logit_bias[99] = 1;
+  EXPECT_EQ(world.loop->submit(request).error().field, "logit_bias");
+  request.sampling.logit_bias = {{1, std::nanf("")}};
+  EXPECT_EQ(world.loop->submit(request).error().field, "logit_bias");
 }
 
 TEST(EngineLoop, LogprobsComeWithTheTokens) {

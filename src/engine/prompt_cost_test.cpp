@@ -18,14 +18,21 @@ TEST(PromptCost, ATokenCostsAsManyAsStandBeforeIt) {
   EXPECT_DOUBLE_EQ(PromptCost{}.of(16000, 300), 300);
 }
 
+TEST(PromptCost, LogitsCostTheSameWhereverTheirTokenStands) {
+  const PromptCost cost{.doubling = 1000, .logits = 1.5};
+  for (const uint32_t begin : {0u, 2000u}) EXPECT_DOUBLE_EQ(cost.of(begin, 10, true) - cost.of(begin, 10), 15);
+}
+
 TEST(PromptCost, FittingIsTheMostThatCostsNoMore) {
-  for (const double doubling : {1.0, 50.0, 7000.0, 1e9}) {
-    const PromptCost cost{.doubling = doubling};
+  for (const double doubling : {1.0, 50.0, 7000.0, 1e9, std::numeric_limits<double>::infinity()}) {
+    const PromptCost cost{.doubling = doubling, .logits = 1.5};
     for (const uint32_t begin : {0u, 1u, 100u, 16383u, 1u << 24}) {
       for (double budget = 0.5; budget < 1e6; budget *= 1.7) {
-        const uint32_t tokens = cost.fitting(begin, budget);
-        EXPECT_LE(cost.of(begin, tokens), budget);
-        EXPECT_GT(cost.of(begin, tokens + 1), budget) << begin << " " << budget << " " << doubling;
+        for (const bool with_logits : {false, true}) {
+          const uint32_t tokens = cost.fitting(begin, budget, with_logits);
+          EXPECT_LE(cost.of(begin, tokens, with_logits), budget);
+          EXPECT_GT(cost.of(begin, tokens + 1, with_logits), budget) << begin << " " << budget << " " << doubling;
+        }
       }
     }
   }
@@ -56,6 +63,7 @@ TEST(PromptCost, OfAGraphIsWhereAttentionTakesAsLongAsTheMatrices) {
   EXPECT_DOUBLE_EQ(prompt_cost(*layers({0, 0})).doubling, 2 * 64 * 64.0 / (3 * 2 * 64));
   EXPECT_GT(prompt_cost(*layers({100, 100, 0})).doubling, prompt_cost(*layers({0, 0, 0})).doubling);
   EXPECT_EQ(prompt_cost(*layers({100, 100})).doubling, PromptCost{}.doubling);
+  EXPECT_DOUBLE_EQ(prompt_cost(*layers({0, 0})).logits, 1000 * 64 / (2 * 2 * 64 * 64.0));
 }
 
 }  // namespace

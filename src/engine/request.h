@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -46,6 +47,9 @@ struct EmbeddingOptions {
 
 inline constexpr int32_t kMostPriority = 1000;  // in either direction
 
+// Follows an answer's text as it comes and says when the answer is over. Called from one thread at a time.
+using AnswerEnd = std::function<bool(std::string_view text)>;
+
 struct Request {
   std::vector<TokenId> prompt;
   // If set, no text is generated: the answer is one event with the prompt's embedding, and what is said of sampling and
@@ -53,13 +57,16 @@ struct Request {
   std::optional<EmbeddingOptions> embedding;
   SamplingParams sampling;
   uint32_t max_tokens = 0;  // 0: as many as the context holds
-  uint32_t min_tokens = 0;  // end-of-generation tokens are not picked before this many
+  uint32_t min_tokens = 0;  // end-of-generation tokens are not picked, nor stop strings looked for, before this many
   bool ignore_eos = false;
   // If set, the answer is one that it allows, whatever the sampling; log-probabilities stay those of the model. It ends
   // where it may and the model ends it, not before min_tokens and with ignore_eos not at all while it can go on; where
   // it cannot, it ends. max_tokens and stop strings may cut it short.
   std::shared_ptr<const Constraint> constraint;
   std::vector<std::string> stop;
+  // If set, makes for each answer what sees its end, besides the model and stop strings; the answer keeps all text
+  // then. What it makes is called on the engine's thread and must be quick.
+  std::function<AnswerEnd()> begin_end;
   bool continues_text = false;  // the answer's text goes on the prompt's last words: a space between them is kept
   std::vector<TokenId> shown_control;  // control tokens whose text belongs to the answer's: marks of tool calls
   uint32_t choice = 0;                 // which of several answers to one prompt this is

@@ -68,8 +68,9 @@ bool likelier(float logit_a, TokenId a, float logit_b, TokenId b) {
   return logit_a != logit_b ? logit_a > logit_b : a < b;
 }
 
-Status out_of_range(const char* field, double value, const char* range) {
-  return Error{ErrorCode::kInvalidArgument, fmt::format("{} is {}", field, value), fmt::format("it must be {}", range)};
+Status out_of_range(const char* field, double value, const char* range, const std::string& of = "") {
+  return Error{ErrorCode::kInvalidArgument, fmt::format("{}{} is {}", field, of, value),
+               fmt::format("it must be {}", range), field};
 }
 
 Error not_finite(uint32_t position) {
@@ -96,8 +97,7 @@ Status SamplingParams::validate() const {
   }
   for (const auto& [id, bias] : logit_bias) {
     if (std::isnan(bias) || bias == -kMinusInfinity) {
-      return out_of_range(fmt::format("logit_bias of token {}", id).c_str(), bias,
-                          "a number, or -infinity to forbid it");
+      return out_of_range("logit_bias", bias, "a number, or -infinity to forbid it", fmt::format(" of token {}", id));
     }
   }
   return {};

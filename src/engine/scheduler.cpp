@@ -76,6 +76,10 @@ void Scheduler::add(Sequence* sequence) {
 }
 
 void Scheduler::remove(Sequence* sequence) {
+  // What was left of its prompt when it was given up. After a preemption nobody knows.
+  if (sequence->admitted && sequence->preempted == 0 && sequence->computed < sequence->prompt_tokens) {
+    shares_.refund(sequence->account, sequence->prompt_tokens - sequence->computed);
+  }
   release(sequence);
   std::erase(running_, sequence);
   if (std::erase(waiting_, sequence) > 0) shares_.end_wait(sequence->account);
@@ -208,8 +212,13 @@ void Scheduler::grow_running() {
 // By all that it had to compute since it came: what is left of a long prompt is no short one.
 bool Scheduler::fits_burst(const Sequence& sequence) const {
   const uint32_t begin = std::min(sequence.cached_tokens, sequence.computed);
-  return options_.prompt_cost.of(begin, sequence.length() - begin) <= kBurstPrompt &&
-         options_.prompt_cost.of(sequence.computed, sequence.pending()) <= burst_left_;
+  return cost_of(sequence, begin, sequence.length() - begin) <= kBurstPrompt &&
+         cost_of(sequence, sequence.computed, sequence.pending()) <= burst_left_;
+}
+
+// Of its tokens [begin, begin + tokens).
+double Scheduler::cost_of(const Sequence& sequence, uint32_t begin, uint32_t tokens) const {
+  return options_.prompt_cost.of(begin, tokens, sequence.all_prompt_logits);
 }
 
 // Beside answers whose prompts came together with those that are left, these may have whole steps, as far as they fit
@@ -236,7 +245,7 @@ bool Scheduler::goes_on_with_burst(double& budget, std::vector<Sequence*>& promp
 // How many of the prompt's next `most` tokens go into a step that has `used` of other prompts, where what is left may
 // cost `budget`. 0 if that is too little to be worth a turn.
 uint32_t Scheduler::slice_of(const Sequence& sequence, uint32_t most, double budget, uint32_t used) const {
-  const uint32_t fitting = options_.prompt_cost.fitting(sequence.computed, budget);
+  const uint32_t fitting = options_.prompt_cost.fitting(sequence.computed, budget, sequence.all_prompt_logits);
   if (fitting >= most) return most;
   if (used > 0 && fitting < kLeastSlice) return 0;
   return std::max(StepPacer::fill_tiles(fitting, step_.decoding + used), 1u);
@@ -268,7 +277,7 @@ void Scheduler::plan_prefill(double budget, std::vector<uint32_t>& tokens) {
     const uint32_t slice = kv_.stretch(sequence->tables, computed + fitting) - computed;
     const bool completed = slice == sequence->pending();
     tokens[std::lower_bound(running_.begin(), running_.end(), sequence, earlier) - running_.begin()] = slice;
-    const double cost = options_.prompt_cost.of(computed, slice);
+    const double cost = cost_of(*sequence, computed, slice);
     // Who could not have all that it wanted leaves nothing.
     budget = fitting < most ? 0 : std::max(budget - cost, 0.0);
     step_.prompt_cost += cost;

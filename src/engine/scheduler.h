@@ -107,6 +107,7 @@ class Scheduler {
   void remember(Sequence* sequence, uint32_t tokens);
   void remember_step(Sequence* sequence, uint32_t begin);
   bool fits_burst(const Sequence& sequence) const;
+  double cost_of(const Sequence& sequence, uint32_t begin, uint32_t tokens) const;
   bool goes_on_with_burst(double& budget, std::vector<Sequence*>& prompts);
   uint32_t slice_of(const Sequence& sequence, uint32_t most, double budget, uint32_t used) const;
   void plan_prefill(double budget, std::vector<uint32_t>& tokens);

@@ -123,6 +123,18 @@ TEST(Scheduler, OneThatHasItsPlaceAlreadyFindsWhatIsComputedMeanwhile) {
   EXPECT_EQ(second.account->served, served - 96 + FairShare::kAnswerWeight) << "its owner pays for what is computed";
 }
 
+TEST(Scheduler, WhoGivesItsPromptUpPaysForWhatWasComputed) {
+  World world({.pages = 64, .prefill_chunk = 40, .max_sequences = 2});
+  for (int i = 0; i < 2; i++) world.submit(Tokens(100, 1), 120);
+  const FairShare::Account& account = *world.active[0].sequence->account;
+  for (int i = 0; i < 2; i++) ASSERT_TRUE(world.step());
+  const double served = account.served;
+  EXPECT_EQ(world.active[0].sequence->computed, 80u);
+  world.cancel(0);
+  EXPECT_EQ(account.served, served - 20);
+  world.cancel(0);
+}
+
 TEST(Scheduler, TheLatestArrivalWaitsWhenPagesRunOut) {
   World world({.pages = 4, .prefill_chunk = 64, .max_sequences = 4, .prefix_cache = false});
   world.submit(Tokens(32, 1), 100);

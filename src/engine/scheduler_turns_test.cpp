@@ -77,6 +77,18 @@ TEST(Scheduler, ASliceDeepInAPromptIsSmallerFromTheStart) {
   EXPECT_NEAR(step.prompt_cost, 23 * 4.01, 0.5);
 }
 
+TEST(Scheduler, ASliceWhoseLogitsAreAskedForIsSmallerFromTheStart) {
+  World world({.pages = 64, .prefill_chunk = 512, .max_sequences = 4, .prompt_cost = {.logits = 2}});
+  StepPacer pacer(100);
+  world.submit({1}, 60);
+  ASSERT_TRUE(world.step());
+  for (int i = 0; i < 60; i++) pacer.observe(1, 99, 99, 90);
+  world.submit(Tokens(300, 2), 301, true, true);
+  const Step& step = world.scheduler.next(pacer);
+  EXPECT_EQ(step.batch.sequences[1].tokens, 31u) << "of 99; each costs three times as much";
+  EXPECT_DOUBLE_EQ(step.prompt_cost, 3 * 31);
+}
+
 TEST(Scheduler, PromptsTakeTurns) {
   World world({.pages = 64, .prefill_chunk = 32, .max_sequences = 4, .prefix_cache = false});
   world.submit(Tokens(320, 1), 321);

@@ -91,7 +91,7 @@ ApiError invalid_field(std::string param, std::string message) {
 }
 
 ApiError api_error(const Error& error) {
-  return {.status = status_of(error.code), .message = error.to_string(), .param = {}, .code = {}};
+  return {.status = status_of(error.code), .message = error.to_string(), .param = error.field, .code = {}};
 }
 
 ApiError shutting_down() {

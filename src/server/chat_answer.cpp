@@ -20,6 +20,19 @@ std::shared_ptr<AnswerParserOptions> plan_chat_answer(const ChatPrompt& chat, co
   return options;
 }
 
+std::function<AnswerEnd()> end_after_only_call(const AnswerParserOptions& reading) {
+  if (!reading.one_call || reading.tools.empty()) return nullptr;
+  const auto options = std::make_shared<AnswerParserOptions>(reading);
+  // To find out whether what has another form than the model's own is a call takes too long on the engine's thread.
+  if (options->takes) options->takes = [](std::string_view, std::string_view) { return false; };
+  return [options]() -> AnswerEnd {
+    return [parser = std::make_shared<AnswerParser>(options)](std::string_view text) {
+      parser->push(text);
+      return parser->calls() > 0;
+    };
+  };
+}
+
 // One answer in the reading.
 struct ChatAnswerWriter::Choice {
   explicit Choice(const std::shared_ptr<const AnswerParserOptions>& options) : parser(options) {}

@@ -3,6 +3,7 @@
 // as its Answer.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,6 +21,10 @@ struct ChatRequest;
 // How the answers to this prompt are to be read. Sets what the engine has to do for it: show the marks of calls.
 std::shared_ptr<AnswerParserOptions> plan_chat_answer(const ChatPrompt& chat, const ChatPrompt::Rendered& prompt,
                                                       const ChatTools& tools, Request& request);
+
+// As Request::begin_end, for answers read so: where one call is all that an answer may have, nothing behind it is told,
+// so nothing is generated there. Else empty.
+std::function<AnswerEnd()> end_after_only_call(const AnswerParserOptions& reading);
 
 // A writer of chat answers derives from this in place of AnswerWriter and gets what is new as deltas. In a stream a
 // call is kCallBegin, kCallArguments (maybe several times, maybe never) and kCallEnd, one call after the other.

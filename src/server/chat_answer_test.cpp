@@ -56,6 +56,28 @@ TEST(ChatAnswer, WholeAnswers) {
             "ra cb f{}. r c<tool_call>{\"name\":\"f\"... ");
 }
 
+TEST(ChatAnswer, AnAnswerThatMayHaveOneCallEndsBehindIt) {
+  AnswerParserOptions reading = *hermes_reading();
+  EXPECT_EQ(end_after_only_call(reading), nullptr) << "it may have several";
+  reading.one_call = true;
+  const auto ends_at = [&](const std::string& text) {
+    const AnswerEnd ends = end_after_only_call(reading)();
+    for (size_t i = 0; i < text.size(); i++) {
+      if (ends(text.substr(i, 1))) return text.substr(0, i + 1);
+    }
+    return std::string();
+  };
+  const std::string call = "<think>a</think>b <tool_call>\n{\"name\": \"f\", \"arguments\": {\"x\": \"}\"}}";
+  EXPECT_EQ(ends_at(call + "\n</tool_call>\n<tool_call>"), call);
+  EXPECT_EQ(ends_at("<tool_call> is how it begins"), "");
+  EXPECT_EQ(ends_at("{\"name\": \"f\", \"arguments\": {}} "), "{\"name\": \"f\", \"arguments\": {}}");
+  reading.takes = [](std::string_view, std::string_view) { return true; };
+  EXPECT_EQ(ends_at("{\"name\": \"f\", \"arguments\": {}} "), "") << "not found out here";
+  EXPECT_EQ(ends_at(call + "\n</tool_call>"), call);
+  reading.tools.clear();
+  EXPECT_EQ(end_after_only_call(reading), nullptr);
+}
+
 TEST(ChatAnswer, TheTokensOfTheReasoningAreCounted) {
   const std::vector<std::string> thinks = {"<think>", "a", "b", "</think>", "\n\n", "so", "<eos>"};
   const std::unique_ptr<Tokenizer> tokenizer = tokenizer_of(thinks);

@@ -33,7 +33,12 @@ void read_thinking_budget(RequestFields& fields, GenerationFields& out) {
 
 // What would change the answer and that we can't do.
 void refuse_unsupported(RequestFields& fields) {
-  if (fields.has("audio")) fields.refuse("audio", "is not supported");
+  for (const char* name : {"audio", "web_search_options"}) {
+    if (fields.has(name)) fields.refuse(name, "is not supported");
+  }
+  bool echo = false;
+  fields.read("echo", echo);
+  if (echo) fields.refuse("echo", "is for completions only");
   if (fields.has("modalities")) {
     const jinja::Value& given = *fields.find("modalities");
     const bool text_only = given.is_sequence() && given.items().size() == 1 && given.items()[0].is_string() &&
@@ -94,6 +99,7 @@ std::variant<ChatRequest, ApiError> read_chat_request(RequestFields& fields, con
   auto calls = wanted_calls(tools, model.engine->tokenizer(), *reading, generation.output);
   if (calls) generation.output = std::move(calls);
   out.reading = reading;
+  generation.request.begin_end = end_after_only_call(*reading);
   if (generation.thinking_budget) {
     generation.reasoning_limit = reasoning_limit(*generation.thinking_budget, model.engine->tokenizer(),
                                                  model.engine->info().vocab, *out.reading);

@@ -211,20 +211,20 @@ asio::awaitable<bool> Connection::serve_one() {
   HttpRequest request = request_of(parser);
   if (const std::string fault = framing_fault(request); !fault.empty()) {
     const HttpResponse response = server_.api.malformed(request, 400, fault);
-    co_await send_last(response, request);
+    co_await send_last(std::move(response), request);
     co_return false;
   }
   std::optional<HttpResponse> refused = server_.api.refuse(request);
   const bool no_body = parser.is_done();
   if (refused && !no_body) {
-    co_await send_last(*refused, request);
+    co_await send_last(std::move(*refused), request);
     co_return false;
   }
   const bool has_body = co_await read_body(parser, request);
   if (!has_body) co_return false;
   const bool keep_alive = parser.get().keep_alive();
   if (refused) {
-    const bool sent = co_await send_whole(*refused, request, keep_alive);
+    const bool sent = co_await send_whole(std::move(*refused), request, keep_alive);
     co_return sent&& keep_alive;
   }
   request.body = std::move(parser.get().body());
@@ -263,9 +263,8 @@ asio::awaitable<bool> Connection::read_head(Parser& parser) {
   if (!error) co_return true;
   if (const unsigned status = status_of(error); status != 0) {
     const HttpRequest request = request_of(parser);
-    const HttpResponse response =
-        server_.api.malformed(request, status, describe(status, server_.options.max_body_bytes));
-    co_await send_last(response, request);
+    HttpResponse response = server_.api.malformed(request, status, describe(status, server_.options.max_body_bytes));
+    co_await send_last(std::move(response), request);
   }
   co_return false;
 }
@@ -288,7 +287,7 @@ asio::awaitable<bool> Connection::read_body(Parser& parser, const HttpRequest& r
       refused = server_.api.malformed(request, 503, "the server is busy with other large requests");
     }
     if (refused) {
-      co_await send_last(*refused, request);
+      co_await send_last(std::move(*refused), request);
       co_return false;
     }
   }
@@ -307,13 +306,13 @@ HttpRequest Connection::request_of(const Parser& parser) {
   return request;
 }
 
-// Counts the bytes of this connection's body in place of those before; false if that is too much for all together.
-// Small ones are bounded by the number of connections.
-bool Connection::charge(uint64_t body_bytes) {
+// Counts the bytes that this connection holds, of a body or of what it sends, in place of those before; false if that
+// is too much for all together. Few are bounded by the number of connections; one alone may have more.
+bool Connection::charge(uint64_t bytes) {
   server_.buffered_bytes -= charged_bytes_;
-  server_.buffered_bytes += body_bytes;
-  charged_bytes_ = body_bytes;
-  return body_bytes <= kSmallBodyBytes || server_.buffered_bytes <= server_.options.max_buffered_bytes;
+  server_.buffered_bytes += bytes;
+  charged_bytes_ = bytes;
+  return bytes <= kSmallBodyBytes || server_.buffered_bytes <= std::max(server_.options.max_buffered_bytes, bytes);
 }
 
 asio::awaitable<void> Connection::make_answer(const HttpRequest& request) {
@@ -352,7 +351,7 @@ asio::awaitable<bool> Connection::send_answer(const HttpRequest& request, bool k
     if (silent && part.more.empty() && !part.last) part.more = answer_->heartbeat();
     if (part.start && part.last) {
       part.start->body += part.more;
-      const bool sent = co_await send_whole(*part.start, request, keep_alive);
+      const bool sent = co_await send_whole(std::move(*part.start), request, keep_alive);
       co_return sent;
     }
     if (part.start) {
@@ -368,7 +367,9 @@ asio::awaitable<bool> Connection::send_answer(const HttpRequest& request, bool k
     if (!part.more.empty() && !head_only) out += old ? part.more : chunk_text(part.more);
     if (part.last && started && !old) out += chunk_text("");
     if (!out.empty()) {
-      const bool sent = co_await write(out);
+      part = {.start = {}, .more = {}, .last = part.last};  // while it is sent once is enough
+      const bool sent = charge(out.size()) && co_await write(out);
+      charge(0);
       if (!sent) co_return false;
     }
     if (part.last) co_return !old;
@@ -378,23 +379,27 @@ asio::awaitable<bool> Connection::send_answer(const HttpRequest& request, bool k
   co_return false;
 }
 
-asio::awaitable<bool> Connection::send_whole(const HttpResponse& response, const HttpRequest& request,
-                                             bool keep_alive) {
+asio::awaitable<bool> Connection::send_whole(HttpResponse response, const HttpRequest& request, bool keep_alive) {
+  // What slow clients have not taken yet.
+  if (!charge(response.body.size())) {
+    response = server_.api.malformed(request, 503, "the server is busy with other large answers");
+  }
   server_.api.count(request, response.status);
   std::string out = head_text(response, request.id,
                               {.length = response.body.size(),
                                .chunked = false,
                                .keep_alive = keep_alive && !draining_,
                                .more = server_.api.common_headers(request)});
-  if (request.method != "HEAD") out += response.body;
+  if (request.method != "HEAD") out += std::exchange(response.body, {});
   const bool sent = co_await write(out);
+  charge(0);
   co_return sent;
 }
 
 // For an answer before the request was read to its end: what still comes is taken for a while, since closing on it
 // would have the client's system throw our answer away.
-asio::awaitable<void> Connection::send_last(const HttpResponse& response, const HttpRequest& request) {
-  const bool sent = co_await send_whole(response, request, false);
+asio::awaitable<void> Connection::send_last(HttpResponse response, const HttpRequest& request) {
+  const bool sent = co_await send_whole(std::move(response), request, false);
   if (sent) co_await linger();
 }
 

@@ -37,7 +37,7 @@ struct ServerState {
   Api& api;
   std::set<Connection*> connections;
   std::function<void()> on_connection_end;  // called after one has left the set
-  uint64_t buffered_bytes = 0;              // of bodies
+  uint64_t buffered_bytes = 0;              // of bodies that are read, and of what is sent
   bool draining = false;
   boost::asio::io_context network;  // after what its last handlers use as they die
   boost::asio::thread_pool handlers;
@@ -73,13 +73,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
   boost::asio::awaitable<void> make_answer(const HttpRequest& request);
   boost::asio::awaitable<Answer::Part> take_part();
   boost::asio::awaitable<bool> send_answer(const HttpRequest& request, bool keep_alive);
-  boost::asio::awaitable<bool> send_whole(const HttpResponse& response, const HttpRequest& request, bool keep_alive);
-  boost::asio::awaitable<void> send_last(const HttpResponse& response, const HttpRequest& request);
+  boost::asio::awaitable<bool> send_whole(HttpResponse response, const HttpRequest& request, bool keep_alive);
+  boost::asio::awaitable<void> send_last(HttpResponse response, const HttpRequest& request);
   boost::asio::awaitable<bool> write(const std::string& bytes);
   boost::asio::awaitable<void> wait_for_news(std::chrono::steady_clock::time_point deadline);
   boost::asio::awaitable<void> linger();
   HttpRequest request_of(const Parser& parser);
-  bool charge(uint64_t body_bytes);
+  bool charge(uint64_t bytes);
   boost::asio::awaitable<bool> wait_for_watch();
   boost::asio::awaitable<bool> begin_tls();
   boost::asio::awaitable<void> end_tls();

@@ -14,7 +14,7 @@ namespace {
 using jinja::Kind;
 using jinja::Value;
 
-constexpr size_t kMaxBiases = 65536;
+constexpr size_t kMaxBiases = 4096;  // each takes its time at every token
 
 void read_stop(RequestFields& fields, std::vector<std::string>& out) {
   const Value* value = fields.find("stop");
@@ -103,16 +103,28 @@ uint64_t user_of(const RequestFields& fields) {
   return user;
 }
 
-// What a client may send to say that it does not ask for something.
-bool is_nothing(const Value& value) {
-  return (value.is(Kind::kBool) && !value.as_bool()) || (value.is_sequence() && value.items().empty());
+bool is_number(const Value& value, double number) {
+  return (value.is(Kind::kInt) || value.is(Kind::kFloat)) && value.as_double() == number;
 }
 
+// What a client may send to say that it does not ask for something.
+bool is_nothing(const Value& value) {
+  return (value.is(Kind::kBool) && !value.as_bool()) || is_number(value, 0) ||
+         (value.is_sequence() && value.items().empty()) || (value.is_string() && value.text().empty());
+}
+
+// Of vLLM, SGLang and llama.cpp: what would change the answer and that we can't do.
 void refuse_unsupported(RequestFields& fields) {
-  for (const char* name : {"regex", "ebnf", "stop_token_ids", "allowed_token_ids", "bad_words", "use_beam_search"}) {
+  for (const char* name : {"regex", "ebnf", "stop_token_ids", "allowed_token_ids", "bad_words", "use_beam_search",
+                           "include_stop_str_in_output", "chat_template", "documents", "mirostat", "dry_multiplier",
+                           "xtc_probability", "samplers"}) {
     const Value* value = fields.find(name);
     if (value != nullptr && !is_nothing(*value)) fields.refuse(name, "is not supported");
   }
+  const Value* penalty = fields.find("length_penalty");
+  if (penalty != nullptr && !is_number(*penalty, 1)) fields.refuse("length_penalty", "must be 1");
+  const Value* skip = fields.find("skip_special_tokens");
+  if (skip != nullptr && is_nothing(*skip)) fields.refuse("skip_special_tokens", "must be true");
 }
 
 }  // namespace

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "server/chat_request.h"
@@ -12,6 +14,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::string_view kModelPath = "/v1/models/";
+constexpr size_t kMaxToldTokens = size_t{1} << 20;
 
 std::unique_ptr<Answer> reply(const json::object& body) {
   HttpResponse response;
@@ -84,6 +87,10 @@ Reply tokenize(ApiCall& call) {
   const auto read = call.fields.has("messages") ? tokens_of_chat(call) : tokens_of_text(call);
   if (const ApiError* refused = std::get_if<ApiError>(&read)) return *refused;
   const auto& ids = std::get<std::vector<TokenId>>(read);
+  if (ids.size() > kMaxToldTokens) {
+    return invalid_field("prompt",
+                         fmt::format("the text has {} tokens, at most {} are told of", ids.size(), kMaxToldTokens));
+  }
   bool tells_texts = false;
   call.fields.read("return_token_strs", tells_texts);
   if (call.fields.error()) return *call.fields.error();

@@ -13,7 +13,7 @@ namespace {
 using jinja::Kind;
 using jinja::Value;
 
-// The number of values the text can hold at most: one more than its commas and opening brackets outside strings.
+// As kMaxJsonValues counts them, at most: by the commas, colons and opening brackets outside strings.
 size_t count_values(std::string_view text) {
   size_t count = 1;
   bool in_string = false;
@@ -25,7 +25,7 @@ size_t count_values(std::string_view text) {
     } else if (c == '"') {
       in_string = true;
     } else {
-      count += c == ',' || c == '[' || c == '{';
+      count += c == ',' ? 1 : c == ':' ? 3 : c == '[' || c == '{' ? 9 : 0;
     }
   }
   return count;
@@ -35,7 +35,9 @@ size_t count_values(std::string_view text) {
 
 std::optional<ApiError> parse_object(std::string_view body, Value& out) {
   if (count_values(body) > kMaxJsonValues) {
-    return invalid_field("", fmt::format("the body has more than {} JSON values", kMaxJsonValues));
+    return invalid_field("", fmt::format("the body has more than {} JSON values (an array or object counts as 8, a "
+                                         "member as 4)",
+                                         kMaxJsonValues));
   }
   const std::optional<std::string> mended = without_lone_surrogates(body);
   Result<Value> parsed = parse_json(mended ? *mended : body);

@@ -47,8 +47,11 @@ TEST(ParseObject, IsBoundedInDepthAndNumber) {
   EXPECT_TRUE(is_refused(nested(1000)));
   EXPECT_TRUE(is_refused(nested(1'000'000)));
   EXPECT_TRUE(is_refused(repeated("{\"a\":", 500'000)));
-  EXPECT_FALSE(is_refused("{\"a\":[" + repeated("0,", 1'000'000) + "0]}"));
+  EXPECT_FALSE(is_refused("{\"a\":[" + repeated("0,", kMaxJsonValues - 100) + "0]}"));
   EXPECT_TRUE(is_refused("{\"a\":[" + repeated("0,", kMaxJsonValues) + "0]}"));
+  EXPECT_FALSE(is_refused("{\"a\":[" + repeated("{},", kMaxJsonValues / 11) + "0]}"));
+  EXPECT_TRUE(is_refused("{\"a\":[" + repeated("{},", kMaxJsonValues / 9) + "0]}"));
+  EXPECT_TRUE(is_refused("{\"a\":{" + repeated("\"\":0,", kMaxJsonValues / 3) + "\"\":0}}"));
   // Commas and brackets in strings are no values.
   EXPECT_FALSE(is_refused("{\"a\":\"" + repeated(",[\\\"{", kMaxJsonValues) + "\"}"));
 }

@@ -24,7 +24,8 @@ struct ServerOptions {
   uint32_t max_handlers = 16;       // at the same time, with those that wait for a grammar to be compiled
   uint32_t max_connections = 4096;  // fewer where the system allows fewer open files
   uint64_t max_body_bytes = uint64_t{16} << 20;
-  uint64_t max_buffered_bytes = uint64_t{256} << 20;  // of the bodies of all requests together, small ones aside
+  // Of the bodies of all requests, and of what clients have not taken of their answers, together; small ones aside.
+  uint64_t max_buffered_bytes = uint64_t{256} << 20;
   Milliseconds idle_timeout{120'000};                 // between two requests of a connection
   Milliseconds header_timeout{15'000};                // from a request's first byte to the last of its headers
   Milliseconds body_timeout{60'000};                  // for the whole body

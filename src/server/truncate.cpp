@@ -6,9 +6,11 @@
 namespace ingle {
 namespace {
 
+// Many clients ask for as many tokens as an answer may ever have: a prompt that fits is not cut for that.
 uint32_t room_for_prompt(uint32_t context, uint32_t max_tokens) {
-  const uint32_t answer = max_tokens > 0 ? max_tokens : context / 4;
-  return answer < context ? context - answer : 1;
+  const uint32_t least = context / 4;
+  const uint32_t answer = max_tokens > 0 ? std::min(max_tokens, least) : least;
+  return std::max(context - answer, 1u);
 }
 
 }  // namespace

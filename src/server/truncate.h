@@ -12,7 +12,7 @@ namespace ingle {
 
 struct TruncateOptions {
   std::optional<uint32_t> tokens;  // that the prompt keeps
-  bool to_context = false;         // as many as leave room in the context for max_tokens, or for a quarter of it
+  bool to_context = false;         // as many as leave a quarter of the context, or max_tokens if that is less
 };
 
 // truncate_prompt_tokens (vLLM's; -1 is truncate) and truncate (ours).

@@ -23,6 +23,12 @@ bool AnswerSyntax::opens_reasoning(std::string_view prompt) const {
   return last != std::string_view::npos && prompt.substr(0, last + 1).ends_with(reasoning_open);
 }
 
+bool AnswerSyntax::is_in_reasoning(std::string_view answer) const {
+  const size_t first = answer.find_first_not_of(" \t\r\n");
+  return !reasoning_open.empty() && first != std::string_view::npos &&
+         answer.substr(first).starts_with(reasoning_open) && answer.find(reasoning_close) == std::string_view::npos;
+}
+
 AnswerSyntax find_answer_syntax(std::string_view source, const Tokenizer& tokenizer) {
   AnswerSyntax syntax;
   syntax.calls = find_format(source, tokenizer);

@@ -28,6 +28,7 @@ struct AnswerSyntax {
   std::vector<TokenId> call_tokens, reasoning_tokens;
 
   bool opens_reasoning(std::string_view prompt) const;  // Does this prompt end in reasoning_open?
+  bool is_in_reasoning(std::string_view answer) const;  // Has this beginning of an answer opened it and not closed it?
 };
 
 AnswerSyntax find_answer_syntax(std::string_view template_source, const Tokenizer& tokenizer);

@@ -20,6 +20,12 @@ jinja::Value marked(const jinja::Value& messages) {
   return jinja::Value::list(std::move(items));
 }
 
+// Of the last message, where it is text.
+std::string last_content(const jinja::Value& messages) {
+  const jinja::Value* content = messages.items().back().dict_object().find("content");
+  return content != nullptr && content->is_string() ? content->text() : "";
+}
+
 Result<std::string> up_to_mark(std::string text) {
   const std::string_view mark = kEndMark.substr(0, kEndMark.size() - 1);
   const size_t at = text.rfind(mark);
@@ -63,12 +69,13 @@ Result<std::string> ChatPrompt::text(ChatInput input) const {
 }
 
 Result<ChatPrompt::Rendered> ChatPrompt::render(ChatInput input) const {
+  const std::string continued = input.continue_final_message ? last_content(input.messages) : "";
   ASSIGN_OR_RETURN(const std::string rendered, text(std::move(input)));
   Rendered out;
   out.tokens = tokenizer_->encode(rendered, {.add_special = false});
   const bool begun = !out.tokens.empty() && out.tokens.front() == tokenizer_->bos();
   if (tokenizer_->adds_bos() && !begun) out.tokens.insert(out.tokens.begin(), tokenizer_->bos());
-  out.in_reasoning = syntax_.opens_reasoning(rendered);
+  out.in_reasoning = syntax_.opens_reasoning(rendered) || syntax_.is_in_reasoning(continued);
   return out;
 }
 

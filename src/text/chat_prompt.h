@@ -24,7 +24,9 @@ class ChatPrompt {
 
   struct Rendered {
     std::vector<TokenId> tokens;
-    bool in_reasoning = false;  // the prompt ends with the mark that opens the reasoning of the answer
+    // The answer begins within its reasoning: the prompt ends with the mark that opens it, or with a message that is to
+    // be continued and has not closed it.
+    bool in_reasoning = false;
   };
   // The prompt for what `input` says; template_tokens() are added to its variables. It begins with the model's BOS
   // once, whether the template writes it or not. Tools, and calls in the messages, are as TemplateTools::prepare takes

@@ -43,6 +43,25 @@ TEST_F(ChatPromptTest, ContinuesTheLastMessageWhereItsContentEnds) {
   EXPECT_EQ(continued(keeps, R"([{"role":"assistant","content":""}])"), "<assistant>");
 }
 
+TEST_F(ChatPromptTest, AContinuedMessageMayHaveItsReasoningOpen) {
+  const Result<ChatPrompt> prompt =
+      ChatPrompt::create("{# <think> #}{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}", *tokenizer);
+  ASSERT_TRUE(prompt.ok());
+  const auto in_reasoning = [&](const char* content) {
+    ChatInput input;
+    const std::string messages = R"([{"role":"user","content":"<think>"},{"role":"assistant","content":")";
+    input.messages = std::move(*parse_json(messages + content + "\"}]"));
+    input.add_generation_prompt = false;
+    input.continue_final_message = true;
+    return prompt->render(std::move(input))->in_reasoning;
+  };
+  EXPECT_TRUE(in_reasoning("<think>"));
+  EXPECT_TRUE(in_reasoning("\\n<think>\\nI  think "));
+  EXPECT_FALSE(in_reasoning("<think>\\nI think </think> so"));
+  EXPECT_FALSE(in_reasoning("I  think "));
+  EXPECT_FALSE(in_reasoning("so: <think>"));
+}
+
 TEST_F(ChatPromptTest, SaysThatALastMessageIsLeftOut) {
   EXPECT_NE(continued("{{ messages[0].content }}", kMessages).find("does not write out"), std::string::npos);
   EXPECT_NE(continued("{{ messages[0].role }}", R"([{"role":"assistant","content":[1]}])").find("does not write out"),

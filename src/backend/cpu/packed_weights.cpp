@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <map>
+#include <tuple>
+#include <utility>
 
-#include "backend/cpu/fetch_ahead.h"
+#include "backend/cpu/tiling.h"
 #include "base/check.h"
 #include "base/checked.h"
 
@@ -80,14 +83,28 @@ Result<PackedWeights> PackedWeights::pack(const Graph& graph, const KernelTable&
     pack_matrix(*tensor, matrix, table, pool);
     if (progress) progress(static_cast<double>(next - packed.arena_.data()) / static_cast<double>(total_bytes));
   }
-  if (!order.empty()) {
-    const auto largest = std::max_element(order.begin(), order.end(),
-                                          [](const Tensor* a, const Tensor* b) { return a->bytes() < b->bytes(); });
-    const FetchAhead ahead = best_fetch_ahead(table, packed.matrix(**largest), pool);
-    for (auto& [source, matrix] : packed.matrices_) matrix.fetch_ahead = ahead;
-  }
+  const Tiling tiling = best_tiling(table, packed.commonest(table, order), pool);
+  for (auto& [source, matrix] : packed.matrices_) matrix.tiling = tiling;
   if (collapse_later) packed.collapser_ = std::make_unique<HugePageCollapser>(packed.arena_.data(), total_bytes);
   return packed;
+}
+
+// The matrices of the type and shape that most bytes have, in order.
+std::vector<PackedMatrix> PackedWeights::commonest(const KernelTable& table,
+                                                   std::span<const Tensor* const> order) const {
+  std::map<std::tuple<DType, uint32_t, uint32_t>, std::vector<PackedMatrix>> alike;
+  for (const Tensor* tensor : order) {
+    alike[{tensor->type, tensor->rows, tensor->cols}].push_back(matrix(*tensor));
+  }
+  std::vector<PackedMatrix> most;
+  size_t most_bytes = 0;
+  for (auto& [shape, matrices] : alike) {
+    const size_t bytes = matrices.size() * packed_bytes(matrices.front(), table);
+    if (bytes <= most_bytes) continue;
+    most = std::move(matrices);
+    most_bytes = bytes;
+  }
+  return most;
 }
 
 const PackedMatrix& PackedWeights::matrix(const Tensor& tensor) const {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -33,6 +34,8 @@ class PackedWeights {
   }
 
  private:
+  std::vector<PackedMatrix> commonest(const KernelTable& table, std::span<const Tensor* const> order) const;
+
   // Tensors are told apart by their bytes, so that tied weights are packed once.
   std::unordered_map<const uint8_t*, PackedMatrix> matrices_;
   std::unordered_map<const uint8_t*, std::vector<float>> vectors_;

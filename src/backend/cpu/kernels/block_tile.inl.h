@@ -34,7 +34,7 @@ struct TileArgs {
   float* out;  // [columns], out_stride apart
   size_t out_stride;
   bool resume;             // the sums go on from what is in out
-  FetchAhead fetch_ahead;  // as PackedMatrix has it
+  FetchAhead fetch_ahead;  // as Tiling has it
 };
 
 // The tile's column c of those that are there.
@@ -360,7 +360,7 @@ struct BlockTile {
     if constexpr (c + 2 < N) store_pairs<N, c + 2>(args, acc);
   }
 
-  // How many strips run<N> takes best. They share what is loaded of the activations, which is otherwise a load for each
+  // How many strips run<N> takes best, where it takes several. They share what is loaded of the activations, which is otherwise a load for each
   // dot product. The sums of two strips and eight columns leave no registers for acc, which is then loaded and stored
   // once per sub-block: a gain, but not if that were once per 16 columns. Of one or two columns memory is the limit,
   // and gives more to several streams.

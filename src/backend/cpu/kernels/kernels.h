@@ -67,8 +67,16 @@ struct AttentionPartial {
 };
 
 // Whether kernels for few columns, which read weights as fast as memory gives them, ask for them ahead of their use,
-// into which cache, or leave that to the hardware. It changes no bit. See fetch_ahead.h.
+// into which cache, or leave that to the hardware.
 enum class FetchAhead : uint8_t { kNever, kIntoL2, kIntoL1 };
+
+// How tiles walk the weights. It changes no bit; what is fastest depends on the machine (tiling.h).
+struct Tiling {
+  FetchAhead fetch_ahead = FetchAhead::kNever;
+  // Tiles are 1, 2, 4 or 8 columns wide: the sum of those widths that take several strips of rows at once, where the
+  // table has such tiles.
+  uint32_t several_strips = 1 | 2 | 4 | 8;
+};
 
 // A weight matrix as pack_group leaves it: packed_bytes(type, rows, cols) bytes on a 64-byte boundary, which belong to
 // the caller. Its rows are in groups of kGroupRows; rows past the end are zero weights. How it lies in memory is the
@@ -77,7 +85,7 @@ struct PackedMatrix {
   DType type = DType::kF32;
   uint32_t rows = 0, cols = 0;  // cols is a multiple of the type's block
   std::byte* data = nullptr;
-  FetchAhead fetch_ahead = FetchAhead::kNever;  // for few columns
+  Tiling tiling;
 
   uint32_t groups() const { return (rows + kGroupRows - 1) / kGroupRows; }
 };

@@ -157,7 +157,7 @@ struct MatmulKernels {
     uint32_t count, cols;
     size_t bytes;  // of each
     bool resume;
-    FetchAhead fetch_ahead;
+    Tiling tiling;
   };
 
   template <class Tile>
@@ -167,7 +167,7 @@ struct MatmulKernels {
       const Slice slice = slice_at(w, s, kTarget);
       call.x = x + Tile::input_offset(slice.first_col);
       all_columns<Tile>(
-          call, {first_group(w, call, slice), call.group_count, slice.cols, slice.group_bytes, s != 0, w.fetch_ahead});
+          call, {first_group(w, call, slice), call.group_count, slice.cols, slice.group_bytes, s != 0, w.tiling});
     }
   }
 
@@ -189,7 +189,7 @@ struct MatmulKernels {
       for (uint32_t g = 0; g < call.group_count; g++) {
         decode_int8_records(w.type, first_group(w, call, slice) + g * slice.group_bytes, records, kTarget);
         call.out = out + g * kGroupRows;
-        all_columns<Tile>(call, {records, 1, slice.cols, kInt8RecordsBytes, s != 0, FetchAhead::kNever});
+        all_columns<Tile>(call, {records, 1, slice.cols, kInt8RecordsBytes, s != 0, {}});
       }
     }
   }
@@ -220,7 +220,7 @@ struct MatmulKernels {
                     .out = call.out + c * call.out_stride,
                     .out_stride = call.out_stride,
                     .resume = groups.resume,
-                    .fetch_ahead = groups.fetch_ahead};
+                    .fetch_ahead = groups.tiling.fetch_ahead};
       if constexpr (Tile::kPacksInput) {
         CHECK(Tile::template input_bytes<N>(groups.cols) <= kInputBytes);
         Tile::template pack_input<N>(args, call.scratch);
@@ -228,7 +228,8 @@ struct MatmulKernels {
       }
       uint32_t group = 0;
       if constexpr (kGroups > 0) {
-        for (; group + kGroups <= groups.count; group += kGroups) {
+        const bool several = (groups.tiling.several_strips & N) != 0;
+        for (; several && group + kGroups <= groups.count; group += kGroups) {
           Tile::template run<N, kAtOnce>(args);
           args.weights += kGroups * groups.bytes;
           args.out += kGroups * kGroupRows;

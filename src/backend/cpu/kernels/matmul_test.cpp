@@ -153,6 +153,8 @@ class Packed {
   }
   const PackedMatrix& matrix() const { return matrix_; }
 
+  uint32_t several_strips = Tiling().several_strips;
+
   // [columns][groups * kGroupRows]; checks that nothing else was written.
   std::vector<float> times(const Activations& x, uint32_t columns) const {
     return times(x, columns, 0, matrix_.groups());
@@ -163,7 +165,7 @@ class Packed {
     std::vector<float> out(stride * columns, kGuard), dense;
     Buffer scratch(table_.matmul_scratch_bytes);
     PackedMatrix matrix = matrix_;
-    matrix.fetch_ahead = FetchAhead{static_cast<uint8_t>(columns % 3)};  // which changes no bit, and reads nothing
+    matrix.tiling = {FetchAhead{static_cast<uint8_t>(columns % 3)}, several_strips};  // which changes no bit
     table_.matmul(matrix, first_group, group_count, x.bytes.data(), x.stride, columns, out.data(), stride,
                   scratch.data());
     for (size_t i = 0; i < out.size(); i++) {
@@ -194,14 +196,18 @@ class MatmulTest : public testing::TestWithParam<DType> {
     const std::vector<float> want =
         Packed(scalar(), type, src, rows, cols).times({scalar(), type, x, cols}, numbers.back());
     for (const KernelTable* table : available_tables()) {
-      const Packed packed(*table, type, src, rows, cols);
+      Packed packed(*table, type, src, rows, cols);
       const Activations activations(*table, type, x, cols);
       for (uint32_t columns : numbers) {
-        const std::vector<float> got = packed.times(activations, columns);
-        const auto differ = std::mismatch(got.begin(), got.end(), want.begin(), same_bits);
-        ASSERT_EQ(differ.first, got.end())
-            << table->name << ", " << rows << " rows of " << cols << ", " << columns << " columns: element "
-            << differ.first - got.begin() << " is " << *differ.first << ", not " << *differ.second;
+        for (const uint32_t several : {Tiling().several_strips, 0u}) {
+          if (several == 0 && rows < 4 * kGroupRows) continue;  // they are too few for several strips anyway
+          packed.several_strips = several;
+          const std::vector<float> got = packed.times(activations, columns);
+          const auto differ = std::mismatch(got.begin(), got.end(), want.begin(), same_bits);
+          ASSERT_EQ(differ.first, got.end())
+              << table->name << ", " << rows << " rows of " << cols << ", " << columns << " columns: element "
+              << differ.first - got.begin() << " is " << *differ.first << ", not " << *differ.second;
+        }
       }
     }
   }

@@ -1,0 +1,115 @@
+#include "backend/cpu/tiling.h"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <iterator>
+#include <limits>
+#include <vector>
+
+#include "backend/cpu/kernels/activation_block.h"
+
+namespace ingle::cpu {
+namespace {
+
+constexpr FetchAhead kFetches[] = {FetchAhead::kNever, FetchAhead::kIntoL2, FetchAhead::kIntoL1};
+// The widths of tiles that are measured, and those that each stands for. Up to kFew columns memory is the limit, and
+// fetching ahead makes a difference.
+constexpr uint32_t kColumns[] = {1, 4, 8}, kWidths[] = {1 | 2, 4, 8};
+constexpr size_t kFew = 2;  // of kColumns
+constexpr uint32_t kAllWidths = 1 | 2 | 4 | 8;
+constexpr uint32_t kWays = 2 * (kFew * std::size(kFetches) + std::size(kColumns) - kFew);
+constexpr uint32_t kRounds = 5;   // of all ways in turn; the fastest of each counts
+constexpr uint32_t kGroups = 16;  // a call
+constexpr size_t kLeastBytes = size_t{256} << 10, kMostBytes = size_t{4} << 20;  // that a way reads each time
+constexpr double kGain = 1.03;                                                   // that is no accident
+
+using Lines = std::vector<ActivationBlock>;  // 64-byte aligned memory
+
+// Calls of the kernel, one after the other through all the matrices and around again.
+class Calls {
+ public:
+  Calls(const KernelTable& table, std::span<const PackedMatrix> alike, ThreadPool& pool)
+      : table_(table), alike_(alike), pool_(pool), scratch_(pool.size()) {
+    const PackedMatrix& one = alike.front();
+    per_matrix_ = one.groups() / kGroups;
+    if (per_matrix_ == 0) return;
+    const size_t call_bytes = table.packed_bytes(one.type, one.rows, one.cols) / per_matrix_;
+    // Within a round no part comes twice.
+    count_ = static_cast<uint32_t>(std::min<size_t>(total() / kWays, kMostBytes / std::max<size_t>(call_bytes, 1)));
+    if (count_ * call_bytes < kLeastBytes) count_ = 0;
+    for (Lines& lines : scratch_) lines.resize(table.matmul_scratch_bytes / sizeof(ActivationBlock));
+    x_bytes_ = activation_bytes(one.type, one.cols);
+    x_.resize(*std::ranges::max_element(kColumns) * x_bytes_ / sizeof(ActivationBlock));
+  }
+  bool too_small() const { return count_ == 0; }
+
+  double seconds(uint32_t columns, Tiling tiling) {
+    std::atomic<uint32_t> next{0};
+    const auto start = std::chrono::steady_clock::now();
+    pool_.run([&](uint32_t thread) {
+      float out[*std::ranges::max_element(kColumns) * kGroups * kGroupRows];
+      for (uint32_t i = next++; i < count_; i = next++) {
+        const uint32_t call = (first_ + i) % total();
+        PackedMatrix matrix = alike_[call / per_matrix_];
+        matrix.tiling = tiling;
+        table_.matmul(matrix, call % per_matrix_ * kGroups, kGroups, x_.data(), x_bytes_, columns, out,
+                      kGroups * kGroupRows, scratch_[thread].data());
+      }
+    });
+    first_ = (first_ + count_) % total();
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  }
+
+ private:
+  uint32_t total() const { return per_matrix_ * static_cast<uint32_t>(alike_.size()); }
+
+  const KernelTable& table_;
+  const std::span<const PackedMatrix> alike_;
+  ThreadPool& pool_;
+  std::vector<Lines> scratch_;
+  Lines x_;
+  size_t x_bytes_ = 0;
+  uint32_t per_matrix_ = 0, count_ = 0, first_ = 0;
+};
+
+}  // namespace
+
+Tiling best_tiling(const KernelTable& table, std::span<const PackedMatrix> alike, ThreadPool& pool) {
+  if (alike.empty()) return {};
+  Calls calls(table, alike, pool);
+  if (calls.too_small()) return {};
+  // Of one strip and of several, at best.
+  using Seconds = std::array<double, 2>;
+  constexpr double kNone = std::numeric_limits<double>::max();
+  Seconds fastest[std::size(kColumns)][std::size(kFetches)];
+  for (auto& of_columns : fastest) std::ranges::fill(of_columns, Seconds{kNone, kNone});
+  for (uint32_t round = 0; round < kRounds; round++) {
+    for (size_t c = 0; c < std::size(kColumns); c++) {
+      for (size_t f = 0; f < (c < kFew ? std::size(kFetches) : 1); f++) {
+        for (const bool several : {false, true}) {
+          const Tiling tiling{.fetch_ahead = kFetches[f], .several_strips = several ? kAllWidths : 0};
+          fastest[c][f][several] = std::min(fastest[c][f][several], calls.seconds(kColumns[c], tiling));
+        }
+      }
+    }
+  }
+  size_t best = 0;
+  double least = kNone;
+  for (size_t f = 0; f < std::size(kFetches); f++) {
+    double sum = 0;
+    for (size_t c = 0; c < kFew; c++) sum += std::ranges::min(fastest[c][f]);
+    if (sum * (best == 0 ? kGain : 1) >= least && f > 0) continue;
+    best = f;
+    least = sum;
+  }
+  Tiling tiling{.fetch_ahead = kFetches[best], .several_strips = 0};
+  for (size_t c = 0; c < std::size(kColumns); c++) {
+    const auto& [one, several] = fastest[c][c < kFew ? best : 0];
+    if (several <= one) tiling.several_strips |= kWidths[c];
+  }
+  return tiling;
+}
+
+}  // namespace ingle::cpu
