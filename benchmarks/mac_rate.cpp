@@ -58,7 +58,7 @@ struct MacRate {
     for (uint64_t r = 0; r < rounds; r++) Isa::dot_whole_tiles();
     Isa::end_tiles();
     *sum = 0;
-    return rounds * 2 * kRows * kRows * kDepth;
+    return rounds * Isa::kWholeTiles * kRows * kRows * kDepth;
   }
 
   static uint64_t fma(uint64_t rounds, const float* weights, const float* activations, float* sum) {

@@ -391,7 +391,7 @@ TEST(LiveServer, HeartbeatsThatNobodyTakesAreNotPiledUp) {
   Peer peer(server.port, 4096);
   // Each of its heartbeats repeats it.
   peer.send(
-      post("/v1/responses", R"({"stream":true,"input":"a","metadata":{"a":")" + std::string(5'000, 'x') + "\"}}"));
+      post("/v1/responses", R"({"stream":true,"input":"a","safety_identifier":")" + std::string(5'000, 'x') + "\"}"));
   const Clock::time_point start = Clock::now();
   while (server.model->open.load() == 0 && since(start) < kSlack) std::this_thread::sleep_for(milliseconds(1));
   EXPECT_EQ(server.model->open.load(), 1u);
@@ -508,6 +508,22 @@ TEST(LiveServer, LargeBodiesShutNoSmallOnesOut) {
   EXPECT_EQ(answer, kBusy);
   EXPECT_EQ(answer_to(server.port, post("/tokenize", R"({"prompt":"a"})")), kOk);
   EXPECT_EQ(answer_to(server.port, another), kBusy) << "the first one is gone";
+}
+
+TEST(LiveServer, LargeAnswersThatNobodyReadsAreBounded) {
+  ServerOptions options;
+  options.max_buffered_bytes = 4 << 20;
+  LiveServer server(options);
+  const std::string large =
+      post("/tokenize", R"({"return_token_strs":true,"prompt":")" + std::string(900'000, '\x7f') + "\"}");
+  // A token for each character. Until the first has an answer that it doesn't take the other may be before it.
+  Peer slow(server.port, 4096);
+  slow.send(large);
+  const Clock::time_point start = Clock::now();
+  std::string answer;
+  while (answer != kBusy && since(start) < milliseconds(30'000)) answer = answer_to(server.port, large);
+  EXPECT_EQ(answer, kBusy);
+  EXPECT_EQ(answer_to(server.port, post("/tokenize", R"({"prompt":"a"})")), kOk);
 }
 
 TEST(LiveServer, TheEndComesByTheDeadlineWhateverClientsDo) {

@@ -388,8 +388,13 @@ void EngineLoop::finish(Active& active, TokenEvent last) {
     stats.prompt_ms = milliseconds(active.first_token - active.started);
     stats.generation_ms = milliseconds(active.last_token - active.first_token);
     metrics_.decode.observe(stats.generation_ms / 1000);
+    metrics_.inference.observe((stats.prompt_ms + stats.generation_ms) / 1000);
+    if (active.generated > 1) {
+      metrics_.mean_between_tokens.observe(stats.generation_ms / 1000 / (active.generated - 1));
+    }
   }
   metrics_.request.observe(seconds(Clock::now() - active.submitted));
+  if (active.request.max_tokens > 0) metrics_.answer_limit.observe(active.request.max_tokens);
   metrics_.prompt_length.observe(stats.prompt_tokens);
   metrics_.answer_length.observe(stats.generated_tokens);
   metrics_.count_end(last.finish);

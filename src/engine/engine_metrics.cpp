@@ -41,13 +41,16 @@ MetricHistogram::Snapshot MetricHistogram::snapshot() const {
 EngineMetrics::EngineMetrics()
     : first_token(kFirstTokenBounds),
       between_tokens(kBetweenTokensBounds),
+      mean_between_tokens(kBetweenTokensBounds),
       request(kRequestBounds),
       queue(kRequestBounds),
       prefill(kRequestBounds),
       decode(kRequestBounds),
+      inference(kRequestBounds),
       step(kStepBounds),
       prompt_length(kLengthBounds),
       answer_length(kLengthBounds),
+      answer_limit(kLengthBounds),
       step_length(kStepLengthBounds) {}
 
 void EngineMetrics::count_end(FinishReason reason) {

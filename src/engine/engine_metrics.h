@@ -46,10 +46,10 @@ class EngineMetrics {
   std::atomic<uint32_t> running{0};
   std::atomic<uint32_t> pages{0}, pages_held{0};  // of group 0; by sequences
 
-  // Seconds.
-  MetricHistogram first_token, between_tokens, request, queue, prefill, decode, step;
+  // Seconds. Of an answer: its mean time between tokens, and all of its time but for waiting.
+  MetricHistogram first_token, between_tokens, mean_between_tokens, request, queue, prefill, decode, inference, step;
   // Tokens.
-  MetricHistogram prompt_length, answer_length, step_length;
+  MetricHistogram prompt_length, answer_length, answer_limit, step_length;
 
   void count_end(FinishReason reason);
   uint64_t waiting() const;

@@ -132,6 +132,8 @@ xgrammar::TokenizerInfo tokenizer_info(const Tokenizer& tokenizer, uint32_t voca
   return {bytes, xgrammar::VocabType::RAW, static_cast<int>(vocab), ends};
 }
 
+Error no_longer_awaited() { return {ErrorCode::kCancelled, "no grammars are compiled any more", ""}; }
+
 }  // namespace
 
 struct Grammars::Shared {
@@ -163,6 +165,7 @@ struct Grammars::Shared {
   std::mutex mutex;  // of what follows
   std::condition_variable changed;
   std::unordered_map<std::string, std::shared_ptr<Job>> jobs;
+  bool ended = false;                    // nobody waits
   uint32_t compiling = 0, given_up = 0;  // the latter: threads that go on with what nobody waits for
   std::list<Kept> kept;                  // last used first
   std::unordered_map<std::string, std::list<Kept>::iterator> kept_by_text;
@@ -242,6 +245,7 @@ Grammars::Compiled Grammars::compile(const std::string& grammar) {
   if (std::shared_ptr<const Grammar> known = shared_->find(grammar)) return known;
   std::shared_ptr<Shared::Job> job;
   while (job == nullptr) {
+    if (shared_->ended) return no_longer_awaited();
     const auto same = shared_->jobs.find(grammar);
     if (same != shared_->jobs.end()) {
       job = same->second;
@@ -263,11 +267,18 @@ Grammars::Compiled Grammars::compile(const std::string& grammar) {
   return shared_->wait(*job, lock, options_, begin);
 }
 
+void Grammars::end_waits() {
+  const std::lock_guard lock(shared_->mutex);
+  shared_->ended = true;
+  shared_->changed.notify_all();
+}
+
 // With the mutex locked. Nobody computes faster than the clock goes, so nothing is missed until it is looked at again.
 Grammars::Compiled Grammars::Shared::wait(const Job& job, std::unique_lock<std::mutex>& lock,
                                           const GrammarsOptions& options, Clock::time_point begin) {
   const Clock::time_point last = begin + options.patience;
   while (!job.result) {
+    if (ended) return no_longer_awaited();
     const Clock::time_point now = Clock::now();
     const auto left = options.deadline - (job.time ? job.time->used() : std::chrono::nanoseconds(0));
     if (left <= std::chrono::nanoseconds(0)) {

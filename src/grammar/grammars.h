@@ -69,6 +69,9 @@ class Grammars {
   // What GrammarText::finish() gives.
   Compiled compile(const std::string& grammar);
 
+  // Nobody waits for a grammar any more, now or later: it is kCancelled.
+  void end_waits();
+
  private:
   struct Shared;
   const GrammarsOptions options_;

@@ -210,6 +210,16 @@ TEST(Grammars, WhatWasRefusedTakesNoPlaceFromOthers) {
   EXPECT_TRUE(world.grammars->regex("abc").ok());
 }
 
+TEST(Grammars, NobodyWaitsWhenTheyHaveEnded) {
+  const GrammarWorld world;
+  ASSERT_TRUE(world.grammars->regex("abc").ok());
+  world.grammars->end_waits();
+  const Grammars::Compiled grammar = world.grammars->choice(many_texts());
+  ASSERT_FALSE(grammar.ok());
+  EXPECT_EQ(grammar.error().code, ErrorCode::kCancelled);
+  EXPECT_TRUE(world.grammars->regex("abc").ok()) << "it is there";
+}
+
 TEST(Grammars, ABusyMachineIsNoFaultOfTheGrammar) {
   const GrammarWorld world({.patience = std::chrono::milliseconds(0)});
   const Grammars::Compiled grammar = world.grammars->choice(many_texts());

@@ -162,9 +162,9 @@ TEST(AnthropicRequest, ThinkingAndItsBudget) {
 
 TEST(AnthropicRequest, ManyTurnsOfOneRoleTakeLinearTime) {
   std::string turns;
-  for (int i = 0; i < 200'000; i++) turns += R"({"role":"user","content":"0123456789"},)";
+  for (int i = 0; i < 50'000; i++) turns += R"({"role":"user","content":"0123456789"},)";
   turns += R"({"role":"assistant","content":"x"})";
-  EXPECT_GT(messages(turns).size(), size_t{200'000} * 11);
+  EXPECT_GT(messages(turns).size(), size_t{50'000} * 11);
 }
 
 TEST(AnthropicRequest, NamesWhatIsWrong) {

@@ -235,6 +235,10 @@ void Api::count(const HttpRequest& request, unsigned status) const {
   metrics_.count_request(route == kRoutes.end() ? "other" : route->path, status);
 }
 
+void Api::end_waits() {
+  for (const auto& model : models_.list()) model->grammars->end_waits();
+}
+
 HttpResponse Api::malformed(const HttpRequest& request, unsigned status, std::string message) const {
   return error_response(error(status, std::move(message)), error_form(request));
 }

@@ -35,6 +35,8 @@ class Api {
 
   // From now on not ready, and no new work.
   void drain() { draining_ = true; }
+  // Requests that wait for a grammar don't any longer: the server has ended.
+  void end_waits();
 
  private:
   std::optional<ApiError> refusal(HttpRequest& request, HttpHeaders& more) const;

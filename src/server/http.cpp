@@ -89,6 +89,7 @@ void set_target(HttpRequest& request, std::string_view target) {
     }
   }
   request.path = std::string(target.substr(0, target.find('?')));
+  request.query = std::string(target.substr(std::min(target.size(), request.path.size() + 1)));
 }
 
 std::string framing_fault(const HttpRequest& request) {

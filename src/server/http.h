@@ -20,6 +20,7 @@ using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 struct HttpRequest {
   std::string method;     // "POST"
   std::string path;       // as sent, without the query
+  std::string query;      // as sent, behind the question mark
   std::string authority;  // of a target that was a whole URL; empty otherwise
   unsigned version = 11;  // 10: HTTP/1.0
   HttpHeaders headers;

@@ -151,6 +151,10 @@ void add_histograms(EngineFamilies& out) {
   out.histogram("vllm:request_queue_time_seconds", "From a request to its first step.", &M::queue);
   out.histogram("vllm:request_prefill_time_seconds", "From a request's first step to its first token.", &M::prefill);
   out.histogram("vllm:request_decode_time_seconds", "From an answer's first token to its last.", &M::decode);
+  out.histogram("vllm:request_inference_time_seconds", "From a request's first step to its last token.", &M::inference);
+  out.histogram("vllm:request_time_per_output_token_seconds", "Of an answer: its mean time between two tokens.",
+                &M::mean_between_tokens);
+  out.histogram("vllm:request_params_max_tokens", "What requests set max_tokens to.", &M::answer_limit);
   out.histogram("vllm:request_prompt_tokens", "Tokens of a prompt.", &M::prompt_length);
   out.histogram("vllm:request_generation_tokens", "Tokens of an answer.", &M::answer_length);
   out.histogram("vllm:iteration_tokens_total", "Tokens computed in a step.", &M::step_length);

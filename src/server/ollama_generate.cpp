@@ -80,6 +80,8 @@ std::variant<ChatRequest, ApiError> read_by_template(ApiCall& call, const jinja:
   const bool begins_anew = !out->prompt.empty() && out->prompt.front() == tokenizer.bos();
   before.insert(before.end(), out->prompt.begin() + (begins_anew ? 1 : 0), out->prompt.end());
   out->prompt = std::move(before);
+  truncate_prompt(out->generation.truncate, tokenizer, call.model->engine->info().context,
+                  out->generation.request.max_tokens, out->prompt);
   return read;
 }
 

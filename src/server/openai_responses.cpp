@@ -4,6 +4,7 @@
 #include "server/json_text.h"
 #include "server/openai.h"
 #include "server/openai_common.h"
+#include "server/response_items.h"
 #include "server/responses_request.h"
 #include "server/responses_writer.h"
 #include "text/json_value.h"
@@ -11,7 +12,9 @@
 namespace ingle {
 namespace {
 
-constexpr std::string_view kResponsePath = "/v1/responses/";
+constexpr std::string_view kResponsePath = "/v1/responses/", kInputItems = "/input_items";
+// As OpenAI has it, which counts characters.
+constexpr size_t kMaxMetadata = 16, kMaxMetadataKey = 64 * 4, kMaxMetadataValue = 512 * 4;
 
 std::string id_of(const HttpRequest& request) { return request.path.substr(kResponsePath.size()); }
 
@@ -46,6 +49,20 @@ std::string echoed(const RequestFields& fields) {
   return std::move(out).text();
 }
 
+// It comes back with every event.
+void check_metadata(RequestFields& fields) {
+  const jinja::Value* metadata = fields.object("metadata");
+  if (metadata == nullptr) return;
+  const jinja::Entries& entries = metadata->dict_object().entries;
+  if (entries.size() > kMaxMetadata) return fields.refuse("metadata", "may have 16 keys");
+  for (const auto& [key, value] : entries) {
+    if (key.text().size() > kMaxMetadataKey) return fields.refuse("metadata", "has a key of more than 64 characters");
+    if (!value.is_string() || value.text().size() > kMaxMetadataValue) {
+      return fields.refuse("metadata", "must have strings of at most 512 characters as values");
+    }
+  }
+}
+
 // The messages that the request goes on with.
 std::optional<ApiError> read_previous(const ApiCall& call, jinja::Items& out) {
   std::string id;
@@ -66,6 +83,7 @@ std::optional<ApiError> read_previous(const ApiCall& call, jinja::Items& out) {
 
 // The chat request that asks for the same, and what it was made of.
 std::variant<ChatRequest, ApiError> read_request(ApiCall& call, ResponsesInput& given) {
+  check_metadata(call.fields);
   jinja::Items previous;
   if (std::optional<ApiError> error = read_previous(call, previous)) return *error;
   const auto find_item = [&](const std::string& id) -> std::optional<jinja::Value> {
@@ -92,7 +110,10 @@ Reply openai_responses(ApiCall& call) {
   if (const ApiError* error = std::get_if<ApiError>(&read)) return *error;
   const ChatRequest& made = std::get<ChatRequest>(read);
   asked.echoed = echoed(call.fields);
-  if (asked.store) asked.conversation = jinja::to_json_text(jinja::Value::list(std::move(given.messages)), {});
+  if (asked.store) {
+    asked.conversation = jinja::to_json_text(jinja::Value::list(std::move(given.messages)), {});
+    if (const jinja::Value* input = call.fields.find("input")) asked.input = stored_input(*input);
+  }
   asked.namespaced = std::move(given.namespaced);
   auto writer = std::make_unique<ResponsesWriter>(*call.model, call.responses, std::move(asked), made);
   return with_names(start_answer(call, made.generation, {made.prompt}, std::move(writer)), kResponsesNames);
@@ -109,11 +130,21 @@ Reply openai_count_input(ApiCall& call) {
 }
 
 Reply openai_get_response(ApiCall& call) {
-  const std::string id = id_of(call.request);
+  std::string id = id_of(call.request);
+  const bool lists_input = id.ends_with(kInputItems);
+  if (lists_input) id.resize(id.size() - kInputItems.size());
   std::optional<StoredResponse> found = call.responses->get(call.request.cache_owner, id);
   if (!found) return no_such_response(id);
   HttpResponse response;
-  response.body = std::move(found->body);
+  if (lists_input) {
+    auto listed = list_input(found->input, call.request.query);
+    if (const ApiError* error = std::get_if<ApiError>(&listed)) return *error;
+    response.body = std::get<std::string>(std::move(listed));
+  } else if (call.request.query.find("stream=true") != std::string::npos) {
+    return invalid_field("stream", "stream must be false: a response that was kept is told as a whole");
+  } else {
+    response.body = std::move(found->body);
+  }
   return answer_with(std::move(response));
 }
 

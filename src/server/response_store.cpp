@@ -44,7 +44,7 @@ std::map<std::string, std::string> items_of(const std::string& body) {
 }  // namespace
 
 size_t ResponseStore::Entry::bytes() const {
-  size_t out = id.size() + response.body.size() + response.conversation.size();
+  size_t out = id.size() + response.body.size() + response.conversation.size() + response.input.size();
   for (const auto& [item_id, item] : items) out += item_id.size() + item.size();
   return out;
 }

@@ -15,6 +15,7 @@ namespace ingle {
 struct StoredResponse {
   std::string body;          // JSON, as it was answered
   std::string conversation;  // JSON: the messages up to and with the answer, as chat requests have them
+  std::string input = "[]";  // JSON: the request's own items (response_items.h)
 };
 
 class ResponseStore {

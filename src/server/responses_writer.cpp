@@ -274,7 +274,7 @@ std::string ResponsesWriter::finished(const Usage& usage) {
   std::string conversation = asked_.conversation;
   conversation.back() = ',';
   conversation += said_message() + ']';
-  store_->put(asked_.owner, head_.id, {.body = body, .conversation = std::move(conversation)});
+  store_->put(asked_.owner, head_.id, {.body = body, .conversation = std::move(conversation), .input = asked_.input});
   return body;
 }
 

@@ -18,6 +18,7 @@ namespace ingle {
 struct ResponsesAsked {
   std::string echoed;        // JSON: an object with the fields of the request that the response repeats
   std::string conversation;  // JSON: the messages so far, as StoredResponse has them; not empty
+  std::string input = "[]";  // JSON, as StoredResponse has it
   bool store = true;
   uint64_t owner = 0;
   NamespacedNames namespaced{};  // functions that the client calls otherwise than the model does

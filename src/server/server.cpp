@@ -210,6 +210,7 @@ void Server::run() {
   const auto watch = [this]() -> asio::awaitable<void> { co_await watch_signals(); };
   asio::co_spawn(state_.network, watch, asio::detached);
   state_.network.run();
+  state_.api.end_waits();
   state_.handlers.stop();
   state_.handlers.join();
   for (Connection* connection : state_.connections) connection->stop_listening();

@@ -26,13 +26,13 @@ struct ServerOptions {
   uint64_t max_body_bytes = uint64_t{16} << 20;
   // Of the bodies of all requests, and of what clients have not taken of their answers, together; small ones aside.
   uint64_t max_buffered_bytes = uint64_t{256} << 20;
-  Milliseconds idle_timeout{120'000};                 // between two requests of a connection
-  Milliseconds header_timeout{15'000};                // from a request's first byte to the last of its headers
-  Milliseconds body_timeout{60'000};                  // for the whole body
-  Milliseconds write_timeout{30'000};                 // for the client to take what it is sent
-  Milliseconds heartbeat_interval{10'000};            // of a stream that has nothing to say
-  Milliseconds vanished_timeout{60'000};              // for the client's machine to answer ours; whole seconds
-  Milliseconds drain_timeout{30'000};                 // for answers to finish once the server is told to end
+  Milliseconds idle_timeout{120'000};       // between two requests of a connection
+  Milliseconds header_timeout{15'000};      // from a request's first byte to the last of its headers
+  Milliseconds body_timeout{60'000};        // for the whole body
+  Milliseconds write_timeout{30'000};       // for the client to take what it is sent
+  Milliseconds heartbeat_interval{10'000};  // of a stream that has nothing to say
+  Milliseconds vanished_timeout{60'000};    // for the client's machine to answer ours; whole seconds
+  Milliseconds drain_timeout{30'000};       // for answers to finish once the server is told to end
 };
 
 // Answers until SIGTERM or SIGINT, then lets the answers that are under way finish, up to the deadline, and returns; a

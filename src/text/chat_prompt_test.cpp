@@ -59,7 +59,7 @@ TEST_F(ChatPromptTest, AContinuedMessageMayHaveItsReasoningOpen) {
   EXPECT_TRUE(in_reasoning("\\n<think>\\nI  think "));
   EXPECT_FALSE(in_reasoning("<think>\\nI think </think> so"));
   EXPECT_FALSE(in_reasoning("I  think "));
-  EXPECT_FALSE(in_reasoning("so: <think>"));
+  EXPECT_FALSE(in_reasoning("so: <think> I"));
 }
 
 TEST_F(ChatPromptTest, SaysThatALastMessageIsLeftOut) {

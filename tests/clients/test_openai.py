@@ -60,6 +60,10 @@ def test_responses(client):
     second = client.responses.create(model=MODEL, input="And another.", previous_response_id=first.id, max_output_tokens=8)
     assert second.usage.input_tokens > 0 and second.previous_response_id == first.id
     assert client.responses.retrieve(first.id).output_text == first.output_text
+    items = list(client.responses.input_items.list(second.id))
+    assert [item.content[0].text for item in items] == ["And another."] and items[0].role == "user"
+    with pytest.raises(openai.BadRequestError):
+        client.responses.retrieve(first.id, stream=True)
     client.responses.delete(first.id)
     with pytest.raises(openai.NotFoundError):
         client.responses.retrieve(first.id)

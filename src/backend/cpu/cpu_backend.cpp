@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <functional>
 #include <optional>
 #include <utility>
 
@@ -239,11 +240,12 @@ void CpuBackend::execute(const Batch& batch, const LogitsSink& logits, const Hid
   copy_pages(batch);
   for (auto& [spec, runner] : attention_) runner.prepare(batch, spec);
   for (std::vector<Counter>* counters : {&body_counters_, &head_counters_, &tail_counters_}) reset(*counters);
-  pool_.run([&](uint32_t thread) {
+  const auto work = [&](uint32_t thread) {
     run_steps(plan_.body, body_counters_, static_cast<uint32_t>(batch.tokens.size()), nullptr, thread);
     run_head(batch.output_rows, true, logits, thread);
     run_head(batch.hidden_rows, false, hidden, thread);
-  });
+  };
+  pool_.run(std::ref(work));  // which is small enough to need no memory
 }
 
 void CpuBackend::run_head(std::span<const uint32_t> wanted, bool logits, const HiddenSink& sink, uint32_t thread) {

@@ -5,7 +5,6 @@
 #include <atomic>
 #include <chrono>
 #include <iterator>
-#include <limits>
 #include <vector>
 
 #include "backend/cpu/kernels/activation_block.h"
@@ -20,10 +19,11 @@ constexpr uint32_t kColumns[] = {1, 4, 8}, kWidths[] = {1 | 2, 4, 8};
 constexpr size_t kFew = 2;  // of kColumns
 constexpr uint32_t kAllWidths = 1 | 2 | 4 | 8;
 constexpr uint32_t kWays = 2 * (kFew * std::size(kFetches) + std::size(kColumns) - kFew);
-constexpr uint32_t kRounds = 5;   // of all ways in turn; the fastest of each counts
+constexpr uint32_t kRounds = 5;   // of all ways in turn; the median of each counts: some may find weights in a cache
 constexpr uint32_t kGroups = 16;  // a call
-constexpr size_t kLeastBytes = size_t{256} << 10, kMostBytes = size_t{4} << 20;  // that a way reads each time
-constexpr double kGain = 1.03;                                                   // that is no accident
+constexpr size_t kLeastBytes = size_t{256} << 10,
+                 kMostBytes = size_t{4} << 20;  // that a way reads each time; of large rows more
+constexpr double kGain = 1.03;                  // that is no accident
 
 using Lines = std::vector<ActivationBlock>;  // 64-byte aligned memory
 
@@ -36,8 +36,10 @@ class Calls {
     per_matrix_ = one.groups() / kGroups;
     if (per_matrix_ == 0) return;
     const size_t call_bytes = table.packed_bytes(one.type, one.rows, one.cols) / per_matrix_;
-    // Within a round no part comes twice.
-    count_ = static_cast<uint32_t>(std::min<size_t>(total() / kWays, kMostBytes / std::max<size_t>(call_bytes, 1)));
+    if (call_bytes == 0) return;
+    // All threads have work, and within a round no part comes twice.
+    const size_t enough = std::max<size_t>(kMostBytes / call_bytes, 2 * pool.size());
+    count_ = static_cast<uint32_t>(std::min<size_t>(total() / kWays, enough));
     if (count_ * call_bytes < kLeastBytes) count_ = 0;
     for (Lines& lines : scratch_) lines.resize(table.matmul_scratch_bytes / sizeof(ActivationBlock));
     x_bytes_ = activation_bytes(one.type, one.cols);
@@ -74,39 +76,57 @@ class Calls {
   uint32_t per_matrix_ = 0, count_ = 0, first_ = 0;
 };
 
+constexpr size_t fetches_of(size_t column) { return column < kFew ? std::size(kFetches) : 1; }
+
+// Of each way, by the places in kColumns and kFetches, with one strip at a time and with several.
+using Seconds = std::array<std::array<std::array<double, 2>, std::size(kFetches)>, std::size(kColumns)>;
+
+template <class Visit>
+void for_each_way(const Visit& visit) {
+  for (size_t c = 0; c < std::size(kColumns); c++) {
+    for (size_t f = 0; f < fetches_of(c); f++) {
+      for (const bool several : {false, true}) visit(c, f, several);
+    }
+  }
+}
+
+Seconds measure(Calls& calls) {
+  std::array<Seconds, kRounds> rounds;
+  for (Seconds& seconds : rounds) {
+    for_each_way([&](size_t c, size_t f, bool several) {
+      const Tiling tiling{.fetch_ahead = kFetches[f], .several_strips = several ? kAllWidths : 0};
+      seconds[c][f][several] = calls.seconds(kColumns[c], tiling);
+    });
+  }
+  Seconds medians = {};
+  for_each_way([&](size_t c, size_t f, bool several) {
+    std::array<double, kRounds> samples;
+    for (uint32_t round = 0; round < kRounds; round++) samples[round] = rounds[round][c][f][several];
+    std::ranges::nth_element(samples, samples.begin() + kRounds / 2);
+    medians[c][f][several] = samples[kRounds / 2];
+  });
+  return medians;
+}
+
 }  // namespace
 
 Tiling best_tiling(const KernelTable& table, std::span<const PackedMatrix> alike, ThreadPool& pool) {
   if (alike.empty()) return {};
   Calls calls(table, alike, pool);
   if (calls.too_small()) return {};
-  // Of one strip and of several, at best.
-  using Seconds = std::array<double, 2>;
-  constexpr double kNone = std::numeric_limits<double>::max();
-  Seconds fastest[std::size(kColumns)][std::size(kFetches)];
-  for (auto& of_columns : fastest) std::ranges::fill(of_columns, Seconds{kNone, kNone});
-  for (uint32_t round = 0; round < kRounds; round++) {
-    for (size_t c = 0; c < std::size(kColumns); c++) {
-      for (size_t f = 0; f < (c < kFew ? std::size(kFetches) : 1); f++) {
-        for (const bool several : {false, true}) {
-          const Tiling tiling{.fetch_ahead = kFetches[f], .several_strips = several ? kAllWidths : 0};
-          fastest[c][f][several] = std::min(fastest[c][f][several], calls.seconds(kColumns[c], tiling));
-        }
-      }
-    }
-  }
-  size_t best = 0;
-  double least = kNone;
-  for (size_t f = 0; f < std::size(kFetches); f++) {
+  const Seconds seconds = measure(calls);
+  const auto with_few_columns = [&](size_t f) {
     double sum = 0;
-    for (size_t c = 0; c < kFew; c++) sum += std::ranges::min(fastest[c][f]);
-    if (sum * (best == 0 ? kGain : 1) >= least && f > 0) continue;
-    best = f;
-    least = sum;
+    for (size_t c = 0; c < kFew; c++) sum += std::ranges::min(seconds[c][f]);
+    return sum;
+  };
+  size_t best = 0;
+  for (size_t f = 1; f < std::size(kFetches); f++) {
+    if (with_few_columns(f) * (best == 0 ? kGain : 1) < with_few_columns(best)) best = f;
   }
   Tiling tiling{.fetch_ahead = kFetches[best], .several_strips = 0};
   for (size_t c = 0; c < std::size(kColumns); c++) {
-    const auto& [one, several] = fastest[c][c < kFew ? best : 0];
+    const auto& [one, several] = seconds[c][c < kFew ? best : 0];
     if (several <= one) tiling.several_strips |= kWidths[c];
   }
   return tiling;

@@ -10,7 +10,7 @@
 
 namespace ingle::cpu {
 
-// By measuring all ways over parts of the matrices, which have one type and shape. It takes about 25 ms of all threads
+// By measuring all ways over parts of the matrices, which have one type and shape. It takes 20 to 60 ms of all threads
 // of the pool. The default where they are too small to tell.
 Tiling best_tiling(const KernelTable& table, std::span<const PackedMatrix> alike, ThreadPool& pool);
 

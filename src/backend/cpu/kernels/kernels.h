@@ -85,7 +85,7 @@ struct PackedMatrix {
   DType type = DType::kF32;
   uint32_t rows = 0, cols = 0;  // cols is a multiple of the type's block
   std::byte* data = nullptr;
-  Tiling tiling;
+  Tiling tiling = {};
 
   uint32_t groups() const { return (rows + kGroupRows - 1) / kGroupRows; }
 };

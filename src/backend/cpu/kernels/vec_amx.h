@@ -18,11 +18,13 @@ struct alignas(64) TileShapes {
 };
 
 // Two dot products are on their way at a time, each in registers of its own: sums in 0 or 1, activations in 2 or 3,
-// weights in 4 or 5. Of `columns` columns of activations and `depth` products per sum.
+// weights in 4 or 5; 6 and 7 are further sums, for the benchmark. Of `columns` columns of activations and `depth`
+// products per sum.
 constexpr TileShapes tile_shapes(uint8_t columns, uint8_t depth) {
   TileShapes shapes;
   for (uint32_t i = 0; i < 2; i++) {
     shapes.rows[i] = columns, shapes.row_bytes[i] = 64;
+    shapes.rows[6 + i] = columns, shapes.row_bytes[6 + i] = 64;
     shapes.rows[2 + i] = columns, shapes.row_bytes[2 + i] = depth;
     shapes.rows[4 + i] = depth / 4, shapes.row_bytes[4 + i] = 64;
   }
@@ -73,10 +75,13 @@ struct Amx : Avx512 {
     }
   }
 
-  // Bare multiplications, for the benchmark of the machine's limit.
+  // Bare multiplications, for the benchmark of the machine's limit: as many sums as it takes to have the unit busy.
+  static constexpr uint32_t kWholeTiles = 4;
   static INGLE_INLINE void dot_whole_tiles() {
     _tile_dpbssd(0, 2, 4);
     _tile_dpbssd(1, 3, 5);
+    _tile_dpbssd(6, 2, 4);
+    _tile_dpbssd(7, 3, 5);
   }
 
   // GCC 12's tile loads do not say that they read memory: what was written before stands there behind this.
