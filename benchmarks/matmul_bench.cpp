@@ -173,7 +173,7 @@ struct Weights {
     std::vector<PackedMatrix> all;
     for (uint32_t i = 1; i < count; i++) all.push_back(matrix(i));  // the first was copied from, and is in caches
     ThreadPool pool(threads);
-    if (table.name != "scalar") tiling = best_tiling(table, all, pool);
+    tiling = best_tiling(table, all, pool);
   }
   PackedMatrix matrix(uint32_t index) const {
     return {.type = type, .rows = kRows, .cols = kCols, .data = data.data() + index * matrix_bytes, .tiling = tiling};

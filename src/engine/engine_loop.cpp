@@ -327,11 +327,13 @@ bool EngineLoop::deliver(Picked& picked) {
   const bool ends = tokenizer_.is_eog(token);
   if (!ends) {
     event.text = active.detokenizer.push(token);
-    // Stop strings begin where the answer may end, as in vLLM.
+    // Stop strings are looked for where the answer may end.
     if (active.generated > active.request.min_tokens) event.text = active.stops.push(event.text);
   }
   if (!ends && active.stops.match()) event.stop = static_cast<uint32_t>(active.stops.match()->index);
-  if (ends || event.stop || (active.is_over && active.is_over(event.text))) {
+  const bool may_end = !active.request.ignore_eos && active.generated >= active.request.min_tokens;
+  const bool is_over = active.is_over && active.is_over(event.text) && may_end;
+  if (ends || event.stop || is_over) {
     event.finish = FinishReason::kStop;
   } else if (active.generated >= active.limit) {
     event.finish = FinishReason::kLength;

@@ -66,8 +66,9 @@ TEST(EngineLoop, StopStringsEndTheAnswerAndAreCutOff) {
 TEST(EngineLoop, WhatFollowsTheTextMayEndTheAnswer) {
   World world;
   Request request = greedy({7}, 50);
-  request.ignore_eos = true;
+  request.sampling.logit_bias[kEos] = -100;
   const std::string full = world.answer(request).text;
+  ASSERT_EQ(full.size(), 50u);
   request.begin_end = [] {
     return [seen = std::make_shared<std::string>()](std::string_view text) {
       *seen += text;
@@ -80,6 +81,10 @@ TEST(EngineLoop, WhatFollowsTheTextMayEndTheAnswer) {
     EXPECT_EQ(answer.finish, FinishReason::kStop);
     EXPECT_EQ(answer.stop, std::nullopt);
   }
+  request.min_tokens = 30;
+  EXPECT_EQ(world.answer(request).text, full.substr(0, 30));
+  request.ignore_eos = true;
+  EXPECT_EQ(world.answer(request).text, full);
 }
 
 TEST(EngineLoop, AnswersEndWhereTheContextDoes) {

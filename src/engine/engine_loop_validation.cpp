@@ -15,17 +15,16 @@ Error invalid(std::string field, std::string message, std::string remedy = "") {
 }  // namespace
 
 Status EngineLoop::validate(const Request& request) const {
-  if (request.prompt.empty()) return invalid("prompt", "the prompt has no tokens");
+  if (request.prompt.empty()) return invalid("", "the prompt has no tokens");
   if (request.prompt.size() > options_.context) {
     return invalid(
-        "prompt",
-        fmt::format("the prompt has {} tokens, the context holds {}", request.prompt.size(), options_.context),
+        "", fmt::format("the prompt has {} tokens, the context holds {}", request.prompt.size(), options_.context),
         "shorten the prompt or load the model with a longer context");
   }
   for (size_t i = 0; i < request.prompt.size(); i++) {
     const TokenId id = request.prompt[i];
     if (id >= 0 && static_cast<uint32_t>(id) < options_.vocab) continue;
-    return invalid("prompt",
+    return invalid("",
                    fmt::format("token {} of the prompt is {}, outside the vocabulary of {}", i, id, options_.vocab));
   }
   return request.embedding ? validate_embedding(request) : validate_generation(request);

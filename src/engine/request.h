@@ -65,7 +65,8 @@ struct Request {
   std::shared_ptr<const Constraint> constraint;
   std::vector<std::string> stop;
   // If set, makes for each answer what sees its end, besides the model and stop strings; the answer keeps all text
-  // then. What it makes is called on the engine's thread and must be quick.
+  // then, and goes on in spite of it up to min_tokens, and with ignore_eos. What it makes is called on the engine's
+  // thread and must be quick.
   std::function<AnswerEnd()> begin_end;
   bool continues_text = false;  // the answer's text goes on the prompt's last words: a space between them is kept
   std::vector<TokenId> shown_control;  // control tokens whose text belongs to the answer's: marks of tool calls

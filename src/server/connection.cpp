@@ -38,6 +38,7 @@ constexpr size_t kMaxBufferedBytes = 131072;  // read ahead: headers, and what a
 constexpr std::chrono::seconds kLinger{2};
 constexpr std::chrono::milliseconds kLookAfter{200};  // for a client's end that can't be read
 constexpr size_t kLingerBytes = size_t{64} << 20;
+constexpr std::chrono::milliseconds kLookForRoom{20};
 constexpr uint64_t kSmallBodyBytes = 65536;  // is taken whatever bodies there are: large ones shut no small ones out
 constexpr size_t kSlowestBytesPerS = 16384;  // of a client that reads its answer
 
@@ -78,6 +79,9 @@ void notice_vanished(tcp::socket& socket, std::chrono::milliseconds timeout) {
   set(TCP_USER_TIMEOUT, timeout.count());
 #endif
 }
+
+// Assigning an empty one would keep the memory.
+void free_text(std::string& text) { std::string().swap(text); }
 
 }  // namespace
 
@@ -229,7 +233,7 @@ asio::awaitable<bool> Connection::serve_one() {
   }
   request.body = std::move(parser.get().body());
   co_await make_answer(request);
-  request.body = {};
+  free_text(request.body);
   charge(0);
   const bool sent = co_await send_answer(request, keep_alive);
   answer_.reset();
@@ -287,6 +291,7 @@ asio::awaitable<bool> Connection::read_body(Parser& parser, const HttpRequest& r
       refused = server_.api.malformed(request, 503, "the server is busy with other large requests");
     }
     if (refused) {
+      free_text(parser.get().body());
       co_await send_last(std::move(*refused), request);
       co_return false;
     }
@@ -307,12 +312,26 @@ HttpRequest Connection::request_of(const Parser& parser) {
 }
 
 // Counts the bytes that this connection holds, of a body or of what it sends, in place of those before; false if that
-// is too much for all together. Few are bounded by the number of connections; one alone may have more.
+// is too much for all together. Few do not count, which the number of connections bounds; one alone may have more.
 bool Connection::charge(uint64_t bytes) {
+  const uint64_t counted = bytes <= kSmallBodyBytes ? 0 : bytes;
   server_.buffered_bytes -= charged_bytes_;
-  server_.buffered_bytes += bytes;
-  charged_bytes_ = bytes;
-  return bytes <= kSmallBodyBytes || server_.buffered_bytes <= std::max(server_.options.max_buffered_bytes, bytes);
+  server_.buffered_bytes += counted;
+  charged_bytes_ = counted;
+  return counted == 0 || server_.buffered_bytes <= std::max(server_.options.max_buffered_bytes, counted);
+}
+
+// Charges what is to be sent, when there is room for it; false if there is none for a while.
+asio::awaitable<bool> Connection::charge_in_time(uint64_t bytes) {
+  const auto deadline = Clock::now() + server_.options.write_timeout / 6;
+  asio::steady_timer pause(server_.network);
+  while (!charge(bytes)) {
+    charge(0);
+    if (Clock::now() >= deadline) co_return false;
+    pause.expires_after(kLookForRoom);
+    co_await pause.async_wait(kAwait);
+  }
+  co_return true;
 }
 
 asio::awaitable<void> Connection::make_answer(const HttpRequest& request) {
@@ -367,8 +386,10 @@ asio::awaitable<bool> Connection::send_answer(const HttpRequest& request, bool k
     if (!part.more.empty() && !head_only) out += old ? part.more : chunk_text(part.more);
     if (part.last && started && !old) out += chunk_text("");
     if (!out.empty()) {
-      part = {.start = {}, .more = {}, .last = part.last};  // while it is sent once is enough
-      const bool sent = charge(out.size()) && co_await write(out);
+      part.start.reset();  // while it is sent once is enough
+      free_text(part.more);
+      charge(out.size());  // whatever it is: what a stream has begun it goes on with
+      const bool sent = co_await write(out);
       charge(0);
       if (!sent) co_return false;
     }
@@ -380,8 +401,8 @@ asio::awaitable<bool> Connection::send_answer(const HttpRequest& request, bool k
 }
 
 asio::awaitable<bool> Connection::send_whole(HttpResponse response, const HttpRequest& request, bool keep_alive) {
-  // What slow clients have not taken yet.
-  if (!charge(response.body.size())) {
+  const bool has_room = co_await charge_in_time(response.body.size());  // beside what slow clients have not taken
+  if (!has_room) {
     response = server_.api.malformed(request, 503, "the server is busy with other large answers");
   }
   server_.api.count(request, response.status);

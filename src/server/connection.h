@@ -80,6 +80,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   boost::asio::awaitable<void> linger();
   HttpRequest request_of(const Parser& parser);
   bool charge(uint64_t bytes);
+  boost::asio::awaitable<bool> charge_in_time(uint64_t bytes);
   boost::asio::awaitable<bool> wait_for_watch();
   boost::asio::awaitable<bool> begin_tls();
   boost::asio::awaitable<void> end_tls();

@@ -115,14 +115,12 @@ bool is_nothing(const Value& value) {
 
 // Of vLLM, SGLang and llama.cpp: what would change the answer and that we can't do.
 void refuse_unsupported(RequestFields& fields) {
-  for (const char* name : {"regex", "ebnf", "stop_token_ids", "allowed_token_ids", "bad_words", "use_beam_search",
-                           "include_stop_str_in_output", "chat_template", "documents", "mirostat", "dry_multiplier",
-                           "xtc_probability", "samplers"}) {
+  for (const char* name :
+       {"regex", "ebnf", "stop_token_ids", "allowed_token_ids", "bad_words", "use_beam_search",
+        "include_stop_str_in_output", "chat_template", "documents", "mirostat", "dry_multiplier", "xtc_probability"}) {
     const Value* value = fields.find(name);
     if (value != nullptr && !is_nothing(*value)) fields.refuse(name, "is not supported");
   }
-  const Value* penalty = fields.find("length_penalty");
-  if (penalty != nullptr && !is_number(*penalty, 1)) fields.refuse("length_penalty", "must be 1");
   const Value* skip = fields.find("skip_special_tokens");
   if (skip != nullptr && is_nothing(*skip)) fields.refuse("skip_special_tokens", "must be true");
 }

@@ -15,7 +15,7 @@ namespace ingle {
 
 // Bounds what one JSON text may make of memory, where a value takes many times the byte or two that it may have: a
 // number counts once, a member of an object 4 times, an array or object 8 times besides, as they take memory.
-inline constexpr size_t kMaxJsonValues = 1'000'000;
+inline constexpr size_t kMaxJsonValues = 1'200'000;
 
 // Half surrogates (json_value.h) are mended: clients that cut texts by UTF-16 send them. Errors: not JSON, too deep,
 // too many values, no object.

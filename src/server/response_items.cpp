@@ -32,6 +32,7 @@ Value stored_item(const Value& item) {
   if (find_member(item, "type") == nullptr) set(out, "type", text_value("message"));
   if (find_member(item, "id") == nullptr) set(out, "id", text_value("msg_" + random_id()));
   for (const auto& [key, value] : item.dict_object().entries) {
+    if (value.is_none()) continue;  // as if it were absent
     const bool is_text = key.text() == "content" && role != nullptr && value.is_string();
     set(out, key.text(), is_text ? parts_of(value.text(), is_answer) : value);
   }

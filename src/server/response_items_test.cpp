@@ -36,8 +36,9 @@ TEST(ResponseItems, ATextIsAMessage) {
 }
 
 TEST(ResponseItems, ItemsStayAsTheyAreButForIdsAndParts) {
-  const Value list = *parse_json(stored(R"([{"role":"assistant","content":"a","id":"m"},)"
-                                        R"({"type":"function_call_output","call_id":"c","output":"o","id":"f"}])"));
+  const Value list =
+      *parse_json(stored(R"([{"role":"assistant","content":"a","id":"m"},)"
+                         R"({"status":null,"type":"function_call_output","call_id":"c","output":"o","id":"f"}])"));
   EXPECT_EQ(
       jinja::to_json_text(list, {}),
       R"([{"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "a"}], "id": "m"}, )"

@@ -6,7 +6,7 @@
 namespace ingle {
 namespace {
 
-// Many clients ask for as many tokens as an answer may ever have: a prompt that fits is not cut for that.
+// Many clients ask for as many tokens as an answer may ever have.
 uint32_t room_for_prompt(uint32_t context, uint32_t max_tokens) {
   const uint32_t least = context / 4;
   const uint32_t answer = max_tokens > 0 ? std::min(max_tokens, least) : least;
@@ -32,7 +32,7 @@ bool truncate_prompt(const TruncateOptions& options, const Tokenizer& tokenizer,
                      std::vector<TokenId>& prompt) {
   size_t keep = prompt.size();
   if (options.tokens) keep = std::min<size_t>(keep, *options.tokens);
-  if (options.to_context) keep = std::min<size_t>(keep, room_for_prompt(context, max_tokens));
+  if (options.to_context && keep >= context) keep = std::min<size_t>(keep, room_for_prompt(context, max_tokens));
   if (keep >= prompt.size()) return false;
   const bool has_bos = tokenizer.adds_bos() && prompt.front() == tokenizer.bos() && keep > 1;
   const auto first = static_cast<ptrdiff_t>(has_bos);

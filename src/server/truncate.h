@@ -12,7 +12,8 @@ namespace ingle {
 
 struct TruncateOptions {
   std::optional<uint32_t> tokens;  // that the prompt keeps
-  bool to_context = false;         // as many as leave a quarter of the context, or max_tokens if that is less
+  // Of a prompt that does not fit: as many as leave a quarter of the context, or max_tokens if that is less.
+  bool to_context = false;
 };
 
 // truncate_prompt_tokens (vLLM's; -1 is truncate) and truncate (ours).

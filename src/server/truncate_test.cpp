@@ -60,7 +60,8 @@ TEST(Truncate, LeavesRoomForTheAnswer) {
     EXPECT_EQ(cut(json, true, 20, 16, 1000).size(), 12u);
     EXPECT_EQ(cut(json, true, 20, 1, 7).size(), 1u);
     EXPECT_EQ(cut(json, true, 20, 100, 5).size(), 20u);
-    EXPECT_EQ(cut(json, true, 20, 30, 1000).size(), 20u) << "it fits";
+    EXPECT_EQ(cut(json, true, 20, 21, 1000).size(), 20u) << "it fits";
+    EXPECT_EQ(cut(json, true, 20, 20, 1000).size(), 15u);
   }
   EXPECT_EQ(cut(R"({"truncate":true,"truncate_prompt_tokens":18})", true, 20, 16, 3).size(), 13u);
 }

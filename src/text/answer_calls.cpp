@@ -363,8 +363,13 @@ void AnswerParser::end_xml_value() {
 }
 
 void AnswerParser::end_xml() {
-  const Value arguments = Value::dict(std::exchange(parameters_, {}));
-  tell_call(*name_, jinja::to_json_text(arguments, {}));
+  std::string arguments;
+  try {
+    arguments = jinja::to_json_text(Value::dict(std::exchange(parameters_, {})), {});
+  } catch (const jinja::TemplateError&) {  // keys that were chosen to collide
+    return give_back(attempt_.size());
+  }
+  tell_call(*name_, arguments);
 }
 
 void AnswerParser::between_byte(char byte) {

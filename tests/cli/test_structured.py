@@ -156,7 +156,7 @@ class StructuredTest(ServerTest):
             start = time.monotonic()
             self.refused(400, CHAT, chat(response_format=schema_format(schema)), "schema")
             self.assertLess(time.monotonic() - start, 10)
-        body = '{"messages":[{"role":"user","content":"x"}],"guided_json":' + '{"not":' * 100_000 + "1" + "}" * 100_001
+        body = '{"messages":[{"role":"user","content":"x"}],"guided_json":' + '{"not":' * 50_000 + "1" + "}" * 50_001
         self.refused(400, CHAT, body, "not valid")
         self.check(content(self.ok(CHAT, chat(response_format=schema_format(SCHEMA), max_tokens=400)))[0])
 

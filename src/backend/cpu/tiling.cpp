@@ -38,9 +38,9 @@ class Calls {
     const size_t call_bytes = table.packed_bytes(one.type, one.rows, one.cols) / per_matrix_;
     if (call_bytes == 0) return;
     // All threads have work, and within a round no part comes twice.
-    const size_t enough = std::max<size_t>(kMostBytes / call_bytes, 2 * pool.size());
+    const size_t enough = std::max<size_t>(kMostBytes / call_bytes, pool.size());
     count_ = static_cast<uint32_t>(std::min<size_t>(total() / kWays, enough));
-    if (count_ * call_bytes < kLeastBytes) count_ = 0;
+    if (count_ * call_bytes < kLeastBytes || count_ < pool.size()) count_ = 0;
     for (Lines& lines : scratch_) lines.resize(table.matmul_scratch_bytes / sizeof(ActivationBlock));
     x_bytes_ = activation_bytes(one.type, one.cols);
     x_.resize(*std::ranges::max_element(kColumns) * x_bytes_ / sizeof(ActivationBlock));
@@ -111,7 +111,7 @@ Seconds measure(Calls& calls) {
 }  // namespace
 
 Tiling best_tiling(const KernelTable& table, std::span<const PackedMatrix> alike, ThreadPool& pool) {
-  if (alike.empty()) return {};
+  if (alike.empty() || table.name == "scalar") return {};  // which has one way, and takes long
   Calls calls(table, alike, pool);
   if (calls.too_small()) return {};
   const Seconds seconds = measure(calls);

@@ -31,7 +31,6 @@ TEST(Tiling, WeightsThatAreTooSmallToTellHaveTheDefault) {
 
 TEST(Tiling, AnyMatricesCanBeMeasured) {
   for (const KernelTable* table : available_tables()) {
-    if (table->name == "scalar") continue;  // which takes long
     for (const DType type : {DType::kQ4_K, DType::kQ6_K, DType::kF16, DType::kIQ2_XS}) {
       // Rows that are no whole number of calls; more matrices than a round has parts, and one.
       for (const uint32_t count : {1u, 40u}) {
