@@ -360,10 +360,10 @@ struct BlockTile {
     if constexpr (c + 2 < N) store_pairs<N, c + 2>(args, acc);
   }
 
-  // How many strips run<N> takes best, where it takes several. They share what is loaded of the activations, which is otherwise a load for each
-  // dot product. The sums of two strips and eight columns leave no registers for acc, which is then loaded and stored
-  // once per sub-block: a gain, but not if that were once per 16 columns. Of one or two columns memory is the limit,
-  // and gives more to several streams.
+  // How many strips run<N> takes best, where it takes several. They share what is loaded of the activations, which is
+  // otherwise a load for each dot product. The sums of two strips and eight columns leave no registers for acc, which
+  // is then loaded and stored once per sub-block: a gain, but not if that were once per 16 columns. Of one or two
+  // columns memory is the limit, and gives more to several streams.
   template <uint32_t N>
   static constexpr uint32_t kStripsAtOnce = N > 4 && kFormat.per_16() ? 1 : Isa::strips_at_once(N);
 
