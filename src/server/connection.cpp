@@ -214,7 +214,7 @@ asio::awaitable<bool> Connection::serve_one() {
   if (!has_head) co_return false;
   HttpRequest request = request_of(parser);
   if (const std::string fault = framing_fault(request); !fault.empty()) {
-    const HttpResponse response = server_.api.malformed(request, 400, fault);
+    HttpResponse response = server_.api.malformed(request, 400, fault);
     co_await send_last(std::move(response), request);
     co_return false;
   }

@@ -27,7 +27,7 @@ Value parts_of(const std::string& text, bool is_answer) {
 Value stored_item(const Value& item) {
   if (!item.is_dict()) return item;
   const Value* role = find_member(item, "role");
-  const bool is_answer = role != nullptr && role->is_string() && role->text() == "assistant";
+  const bool is_answer = text_of(item, "role") == "assistant";
   Entries out;
   if (find_member(item, "type") == nullptr) set(out, "type", text_value("message"));
   if (find_member(item, "id") == nullptr) set(out, "id", text_value("msg_" + random_id()));
@@ -47,11 +47,6 @@ std::string_view field_of(std::string_view query, std::string_view name) {
     if (field.starts_with(name) && field.substr(name.size()).starts_with('=')) return field.substr(name.size() + 1);
   }
   return {};
-}
-
-std::string_view id_of(const Value& item) {
-  const Value* id = find_member(item, "id");
-  return id != nullptr && id->is_string() ? std::string_view(id->text()) : std::string_view();
 }
 
 }  // namespace
@@ -85,14 +80,14 @@ std::variant<std::string, ApiError> list_input(const std::string& stored, std::s
   if (order != "asc") std::reverse(items.begin(), items.end());
   if (!after.empty()) {
     const auto found =
-        std::find_if(items.begin(), items.end(), [&](const Value& item) { return id_of(item) == after; });
+        std::find_if(items.begin(), items.end(), [&](const Value& item) { return text_of(item, "id") == after; });
     if (found == items.end()) return invalid_field("after", "after is the id of none of the items");
     items.erase(items.begin(), found + 1);
   }
   const bool has_more = items.size() > limit;
   if (has_more) items.resize(limit);
   const auto id = [&](bool last) {
-    const std::string_view of = items.empty() ? "" : id_of(last ? items.back() : items.front());
+    const std::string of = items.empty() ? "" : text_of(last ? items.back() : items.front(), "id");
     return of.empty() ? Value::none() : text_value(of);
   };
   Entries out;

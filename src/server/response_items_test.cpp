@@ -11,7 +11,7 @@ using jinja::Value;
 
 std::string stored(const std::string& input) { return stored_input(*parse_json(input)); }
 
-// The page's items by their "n" or text, then "..." if there are more; or the error's field.
+// The ids of the page's items, then "..." if there are more; or the error's field.
 std::string page(const std::string& stored, const std::string& query) {
   const auto listed = list_input(stored, query);
   if (const ApiError* error = std::get_if<ApiError>(&listed)) return error->param;

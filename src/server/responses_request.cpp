@@ -26,11 +26,6 @@ constexpr std::array<std::string_view, 15> kNotPassedOn{
     "response_format", "truncation",     "include"};
 constexpr std::string_view kLogprobs = "message.output_text.logprobs";
 
-std::string text_of(const Value& object, std::string_view key) {
-  const Value* value = object.dict_object().find(key);
-  return value != nullptr && value->is_string() ? value->text() : "";
-}
-
 // What the model calls a function of a namespace, which clients often end in the underscores that stand between.
 std::string flat_name(const std::string& space, const std::string& name) {
   if (space.empty()) return name;

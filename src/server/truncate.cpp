@@ -8,8 +8,8 @@ namespace {
 
 // Many clients ask for as many tokens as an answer may ever have.
 uint32_t room_for_prompt(uint32_t context, uint32_t max_tokens) {
-  const uint32_t least = context / 4;
-  const uint32_t answer = max_tokens > 0 ? std::min(max_tokens, least) : least;
+  const uint32_t most = context / 4;
+  const uint32_t answer = max_tokens > 0 ? std::min(max_tokens, most) : most;
   return std::max(context - answer, 1u);
 }
 
