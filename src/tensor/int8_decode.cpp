@@ -1,6 +1,5 @@
 #include "tensor/int8_decode.h"
 
-#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
@@ -27,14 +26,16 @@ constexpr std::array<std::array<int8_t, kElements>, kEntries> expand(const std::
   return out;
 }
 
-// IQ1 codes are 8 * grid + 1 or - 1: the block says which.
-constexpr std::array<int8_t, 3> kIq1PlusLevels = {-7, 1, 9};
-constexpr std::array<int8_t, 3> kIq1MinusLevels = {-9, -1, 7};
+// The same byte in each of a word's eight.
+constexpr uint64_t every_byte(uint8_t byte) { return byte * uint64_t{0x0101010101010101}; }
+constexpr uint64_t kBias = every_byte(128);
+
+// IQ1's codes are 8 * grid + 1 or - 1, as the block says; here 8 * grid + 128.
+constexpr std::array<int8_t, 3> kIq1Levels = {120, -128, -120};
 constexpr std::array<int8_t, 3> kIq2Levels = {8, 25, 43};
 constexpr std::array<int8_t, 8> kIq3XxsLevels = {4, 12, 20, 28, 36, 44, 52, 62};
 constexpr std::array<int8_t, 8> kIq3SLevels = {1, 3, 5, 7, 9, 11, 13, 15};
-constexpr auto kIq1Plus = expand<8>(kIq1Grid, kIq1PlusLevels);
-constexpr auto kIq1Minus = expand<8>(kIq1Grid, kIq1MinusLevels);
+constexpr auto kIq1 = expand<8>(kIq1Grid, kIq1Levels);
 constexpr auto kIq2Xxs = expand<8>(kIq2XxsGrid, kIq2Levels);
 constexpr auto kIq2Xs = expand<8>(kIq2XsGrid, kIq2Levels);
 constexpr auto kIq2S = expand<8>(kIq2SGrid, kIq2Levels);
@@ -42,7 +43,7 @@ constexpr auto kIq3Xxs = expand<4>(kIq3XxsGrid, kIq3XxsLevels);
 constexpr auto kIq3S = expand<4>(kIq3SGrid, kIq3SLevels);
 
 template <typename T>
-T load(const uint8_t* p) {
+T load(const void* p) {
   T v;
   std::memcpy(&v, p, sizeof v);
   return v;
@@ -67,171 +68,244 @@ constexpr std::array<uint64_t, 128> kEvenSignMasks = [] {
   return masks;
 }();
 
-// The codes of one codebook entry, all at once. No magnitude is 0, so that no byte of the sum carries into the next.
-template <size_t kElements>
-void put_signed(const std::array<int8_t, kElements>& magnitudes, uint64_t mask, int8_t* codes) {
-  static_assert(std::endian::native == std::endian::little);
-  uint64_t word = 0;
-  std::memcpy(&word, magnitudes.data(), kElements);
-  word = (word ^ mask) + (mask & 0x0101010101010101);
-  std::memcpy(codes, &word, kElements);
+// The small scales as the blocks hold them, with the type's factors; times d they are exact for finite d.
+template <size_t kCount, typename Of>
+constexpr std::array<float, kCount> scale_table(Of of) {
+  std::array<float, kCount> table{};
+  for (size_t s = 0; s < kCount; ++s) table[s] = of(static_cast<float>(s));
+  return table;
 }
+constexpr auto kIq1Scales = scale_table<8>([](float s) { return (2 * s + 1) * 0.125f; });
+constexpr auto kIq2Scales = scale_table<16>([](float s) { return (0.5f + s) * 0.25f; });
+constexpr auto kIq3XxsScales = scale_table<16>([](float s) { return (0.5f + s) * 0.5f; });
+constexpr auto kIq3SScales = scale_table<16>([](float s) { return 1 + 2 * s; });
 
-void put_iq1(uint32_t index, bool negative, int8_t* codes) {
-  std::memcpy(codes, (negative ? kIq1Minus : kIq1Plus)[index].data(), 8);
+// Below, loops over a sub-block are unrolled, so that shifts by their counters are by constants.
+
+// A row's codes and scales where kLanes rows are interleaved, as Int8Decoder has them.
+template <uint32_t kLanes, bool kBiased>
+struct Row {
+  static_assert(std::endian::native == std::endian::little);
+  uint8_t* codes;
+  float* scales;
+
+  void scale(size_t i, float s) const { scales[i * kLanes] = s; }
+  void scale_32(size_t i, float s) const {
+    scale(2 * i, s);
+    scale(2 * i + 1, s);
+  }
+  // Codes 8 i to 8 i + 7, biased if kBiased says so.
+  void put(size_t i, uint64_t eight) const {
+    const auto low = static_cast<uint32_t>(eight), high = static_cast<uint32_t>(eight >> 32);
+    std::memcpy(codes + 8 * i * kLanes, &low, 4);
+    std::memcpy(codes + (8 * i + 4) * kLanes, &high, 4);
+  }
+  void put_biased(size_t i, uint64_t eight) const { put(i, kBiased ? eight : eight ^ kBias); }
+  // Negative where the mask says so. No magnitude is 0, so that no byte of the sum carries into the next; the bias
+  // flips a byte's highest bit.
+  void put_signed(size_t i, uint64_t magnitudes, uint64_t mask) const {
+    put(i, (magnitudes ^ mask ^ (kBiased ? kBias : 0)) + (mask & every_byte(1)));
+  }
+  // `negative`: 0 or 1; no branch, which could not be foreseen.
+  void put_iq1(size_t i, uint32_t index, uint32_t negative) const {
+    put_biased(i, load<uint64_t>(&kIq1[index]) + every_byte(1) - negative * every_byte(2));
+  }
+};
+
+// Two entries of four codes each.
+uint64_t join(const std::array<int8_t, 4>& low, const std::array<int8_t, 4>& high) {
+  return load<uint32_t>(&low) | uint64_t{load<uint32_t>(&high)} << 32;
 }
 
 // d, then per 32 values: four 8-bit indices, and a word of four 7-bit sign indices and the 4-bit scale.
-void decode_iq2_xxs(const uint8_t* block, int8_t* codes, float* scales) {
+template <class Row>
+void decode_iq2_xxs(const uint8_t* block, Row row) {
   const float d = load_half(block);
   for (size_t g = 0; g < kBlock / 32; ++g) {
     const uint8_t* indices = block + 2 + g * 8;
     const auto word = load<uint32_t>(indices + 4);
-    scales[2 * g] = scales[2 * g + 1] = d * (0.5f + static_cast<float>(word >> 28)) * 0.25f;
+    row.scale_32(g, d * kIq2Scales[word >> 28]);
+#pragma GCC unroll 4
     for (size_t i = 0; i < 4; ++i) {
-      put_signed(kIq2Xxs[indices[i]], kEvenSignMasks[word >> (7 * i) & 127], codes + g * 32 + i * 8);
+      row.put_signed(4 * g + i, load<uint64_t>(&kIq2Xxs[indices[i]]), kEvenSignMasks[word >> (7 * i) & 127]);
     }
   }
 }
 
 // d, per 8 values a word of 9-bit index and 7-bit sign index, then 4-bit scales.
-void decode_iq2_xs(const uint8_t* block, int8_t* codes, float* scales) {
+template <class Row>
+void decode_iq2_xs(const uint8_t* block, Row row) {
   const float d = load_half(block);
-  for (size_t g = 0; g < kGroups; ++g) {
-    const uint32_t scale = block[66 + g / 2] >> (4 * (g % 2)) & 15;
-    scales[g] = d * (0.5f + static_cast<float>(scale)) * 0.25f;
-    for (size_t i = 2 * g; i < 2 * g + 2; ++i) {
-      const auto word = load<uint16_t>(block + 2 + i * 2);
-      put_signed(kIq2Xs[word & 511], kEvenSignMasks[word >> 9], codes + i * 8);
+  for (size_t g = 0; g < kBlock / 32; ++g) {
+    const uint32_t small = block[66 + g];
+    row.scale(2 * g, d * kIq2Scales[small & 15]);
+    row.scale(2 * g + 1, d * kIq2Scales[small >> 4]);
+    const auto words = load<uint64_t>(block + 2 + 8 * g);
+#pragma GCC unroll 4
+    for (size_t i = 0; i < 4; ++i) {
+      const uint64_t word = words >> (16 * i);
+      row.put_signed(4 * g + i, load<uint64_t>(&kIq2Xs[word & 511]), kEvenSignMasks[word >> 9 & 127]);
     }
   }
 }
 
 // d, low index bytes, sign bytes, high index bits (2 each), 4-bit scales.
-void decode_iq2_s(const uint8_t* block, int8_t* codes, float* scales) {
+template <class Row>
+void decode_iq2_s(const uint8_t* block, Row row) {
   const float d = load_half(block);
   const uint8_t *low = block + 2, *signs = low + 32, *high = signs + 32, *small = high + 8;
-  for (size_t g = 0; g < kGroups; ++g) {
-    scales[g] = d * (0.5f + static_cast<float>(small[g / 2] >> (4 * (g % 2)) & 15)) * 0.25f;
-    for (size_t i = 2 * g; i < 2 * g + 2; ++i) {
-      const uint32_t index = low[i] | (high[i / 4] >> (2 * (i % 4)) & 3u) << 8;
-      put_signed(kIq2S[index], kSignMasks[signs[i]], codes + i * 8);
+  for (size_t g = 0; g < kBlock / 32; ++g) {
+    row.scale(2 * g, d * kIq2Scales[small[g] & 15]);
+    row.scale(2 * g + 1, d * kIq2Scales[small[g] >> 4]);
+#pragma GCC unroll 4
+    for (size_t i = 0; i < 4; ++i) {
+      const uint32_t index = low[4 * g + i] | (high[g] >> (2 * i) & 3u) << 8;
+      row.put_signed(4 * g + i, load<uint64_t>(&kIq2S[index]), kSignMasks[signs[4 * g + i]]);
     }
   }
 }
 
 // d, 8-bit indices of 4 values each, then per 32 values the word of signs and scale as in IQ2_XXS.
-void decode_iq3_xxs(const uint8_t* block, int8_t* codes, float* scales) {
+template <class Row>
+void decode_iq3_xxs(const uint8_t* block, Row row) {
   const float d = load_half(block);
   for (size_t g = 0; g < kBlock / 32; ++g) {
     const uint8_t* indices = block + 2 + g * 8;
     const auto word = load<uint32_t>(block + 66 + g * 4);
-    scales[2 * g] = scales[2 * g + 1] = d * (0.5f + static_cast<float>(word >> 28)) * 0.5f;
-    for (size_t i = 0; i < 8; ++i) {
-      const uint64_t mask = kEvenSignMasks[word >> (7 * (i / 2)) & 127] >> (32 * (i % 2));
-      put_signed(kIq3Xxs[indices[i]], mask, codes + g * 32 + i * 4);
+    row.scale_32(g, d * kIq3XxsScales[word >> 28]);
+#pragma GCC unroll 4
+    for (size_t i = 0; i < 4; ++i) {
+      row.put_signed(4 * g + i, join(kIq3Xxs[indices[2 * i]], kIq3Xxs[indices[2 * i + 1]]),
+                     kEvenSignMasks[word >> (7 * i) & 127]);
     }
   }
 }
 
 // d, low index bytes, high index bits, sign bytes, 4-bit scales of 32 values each.
-void decode_iq3_s(const uint8_t* block, int8_t* codes, float* scales) {
+template <class Row>
+void decode_iq3_s(const uint8_t* block, Row row) {
   const float d = load_half(block);
   const uint8_t *low = block + 2, *high = low + 64, *signs = high + 8, *small = signs + 32;
-  for (size_t g = 0; g < kGroups; ++g) {
-    const uint32_t scale = small[g / 4] >> (4 * (g / 2 % 2)) & 15;
-    scales[g] = d * static_cast<float>(1 + 2 * scale);
-    for (size_t i = 4 * g; i < 4 * g + 4; ++i) {
-      const uint32_t index = low[i] | (high[i / 8] >> (i % 8) & 1u) << 8;
-      put_signed(kIq3S[index], kSignMasks[signs[i / 2]] >> (32 * (i % 2)), codes + i * 4);
+  for (size_t g = 0; g < kBlock / 32; ++g) {
+    row.scale_32(g, d * kIq3SScales[small[g / 2] >> (4 * (g % 2)) & 15]);
+#pragma GCC unroll 4
+    for (size_t i = 0; i < 4; ++i) {
+      const uint8_t* two = low + 8 * g + 2 * i;
+      const uint32_t top = high[g] >> (2 * i);
+      row.put_signed(4 * g + i, join(kIq3S[two[0] | (top & 1) << 8], kIq3S[two[1] | (top & 2) << 7]),
+                     kSignMasks[signs[4 * g + i]]);
     }
   }
 }
 
 // d, low index bytes, then per 32 values a word of four 3-bit high index parts, 3-bit scale and the sign of delta.
-void decode_iq1_s(const uint8_t* block, int8_t* codes, float* scales) {
+template <class Row>
+void decode_iq1_s(const uint8_t* block, Row row) {
   const float d = load_half(block);
   const uint8_t* low = block + 2;
   for (size_t g = 0; g < kBlock / 32; ++g) {
     const auto word = load<uint16_t>(block + 34 + g * 2);
-    scales[2 * g] = scales[2 * g + 1] = d * static_cast<float>(2 * (word >> 12 & 7) + 1) * 0.125f;
+    row.scale_32(g, d * kIq1Scales[word >> 12 & 7]);
+#pragma GCC unroll 4
     for (size_t i = 0; i < 4; ++i) {
-      put_iq1(low[g * 4 + i] | (word >> (3 * i) & 7u) << 8, word >> 15, codes + g * 32 + i * 8);
+      row.put_iq1(4 * g + i, low[g * 4 + i] | (word >> (3 * i) & 7u) << 8, word >> 15);
     }
   }
 }
 
 // Low index bytes, nibbles of high index part and sign of delta, then four words of four 3-bit scales,
 // whose top nibbles together are d.
-void decode_iq1_m(const uint8_t* block, int8_t* codes, float* scales) {
+template <class Row>
+void decode_iq1_m(const uint8_t* block, Row row) {
   const uint8_t *low = block, *high = low + 32, *words = high + 16;
   uint32_t half = 0;
   for (size_t i = 0; i < 4; ++i) half |= static_cast<uint32_t>(load<uint16_t>(words + 2 * i) >> 12) << (4 * i);
   const float d = half_to_float(static_cast<uint16_t>(half));
-  for (size_t g = 0; g < kGroups; ++g) {
-    const uint32_t scale = load<uint16_t>(words + g / 4 * 2) >> (3 * (g % 4)) & 7;
-    scales[g] = d * static_cast<float>(2 * scale + 1) * 0.125f;
-    for (size_t i = 2 * g; i < 2 * g + 2; ++i) {
-      const uint32_t nibble = high[i / 2] >> (4 * (i % 2));
-      put_iq1(low[i] | (nibble & 7) << 8, nibble & 8, codes + i * 8);
+  for (size_t g = 0; g < kBlock / 32; ++g) {
+    const uint32_t small = load<uint16_t>(words + g / 2 * 2) >> (6 * (g % 2));
+    row.scale(2 * g, d * kIq1Scales[small & 7]);
+    row.scale(2 * g + 1, d * kIq1Scales[small >> 3 & 7]);
+    const auto nibbles = load<uint16_t>(high + 2 * g);
+#pragma GCC unroll 4
+    for (size_t i = 0; i < 4; ++i) {
+      const uint32_t nibble = nibbles >> (4 * i);
+      row.put_iq1(4 * g + i, low[4 * g + i] | (nibble & 7) << 8, nibble >> 3 & 1);
     }
   }
 }
 
-// kBytes bytes of kDigits base-3 digits, digit by digit. A byte holds its digits as a fraction: the byte times
-// 3^position has the digit in front.
+// kBytes bytes of kDigits base-3 digits, digit by digit, from the first of `eights` on; returns what follows. A byte
+// holds its digits as a fraction: the byte times 3^position has the digit in front. A word's even and odd bytes are
+// multiplied apart, in 16 bits each.
 template <size_t kBytes, size_t kDigits>
-int8_t* put_ternary(const uint8_t* in, int8_t* codes) {
-  uint8_t power = 1;
-  for (size_t digit = 0; digit < kDigits; ++digit, power = static_cast<uint8_t>(power * 3), codes += kBytes) {
-    for (size_t i = 0; i < kBytes; ++i) {
-      const auto fraction = static_cast<uint8_t>(in[i] * power);
-      codes[i] = static_cast<int8_t>((fraction * 3 >> 8) - 1);
+uint8_t* put_ternary(const uint8_t* in, uint8_t* codes) {
+  uint64_t power = 1;
+  for (size_t digit = 0; digit < kDigits; ++digit, power *= 3) {
+    for (size_t i = 0; i < kBytes; i += sizeof(uint32_t), codes += sizeof(uint32_t)) {
+      constexpr uint64_t kLow = 0x00ff00ff00ff00ff;
+      const auto four = load<uint32_t>(in + i);
+      const uint64_t apart = uint64_t{four & 0xff00ff00} << 24 | (four & 0x00ff00ff);
+      const uint64_t digits = (apart * power & kLow) * 3 >> 8 & kLow;
+      const auto biased = static_cast<uint32_t>(digits | digits >> 24) + 0x7f7f7f7f;
+      std::memcpy(codes, &biased, sizeof biased);
     }
   }
   return codes;
 }
 
 // 32 bytes of five digits, 16 bytes of five, 4 bytes of four; then d.
-void decode_tq1_0(const uint8_t* block, int8_t* codes, float* scales) {
-  codes = put_ternary<32, 5>(block, codes);
-  codes = put_ternary<16, 5>(block + 32, codes);
-  put_ternary<4, 4>(block + 48, codes);
-  std::fill_n(scales, kGroups, load_half(block + 52));
+template <class Row>
+void decode_tq1_0(const uint8_t* block, Row row) {
+  std::array<uint8_t, kBlock> codes;
+  uint8_t* rest = put_ternary<32, 5>(block, codes.data());
+  rest = put_ternary<16, 5>(block + 32, rest);
+  put_ternary<4, 4>(block + 48, rest);
+  for (size_t i = 0; i < kBlock / 8; ++i) row.put_biased(i, load<uint64_t>(codes.data() + 8 * i));
+  const float d = load_half(block + 52);
+  for (size_t g = 0; g < kGroups; ++g) row.scale(g, d);
 }
 
 // Two runs of 32 bytes of four 2-bit codes, then d.
-void decode_tq2_0(const uint8_t* block, int8_t* codes, float* scales) {
+template <class Row>
+void decode_tq2_0(const uint8_t* block, Row row) {
+  size_t at = 0;
   for (size_t run = 0; run < 2; ++run) {
-    for (size_t shift = 0; shift < 8; shift += 2, codes += 32) {
-      for (size_t i = 0; i < 32; ++i) codes[i] = static_cast<int8_t>((block[32 * run + i] >> shift & 3) - 1);
+    for (size_t shift = 0; shift < 8; shift += 2) {
+      for (size_t i = 0; i < 32; i += 8) {
+        row.put_biased(at++, (load<uint64_t>(block + 32 * run + i) >> shift & every_byte(3)) + every_byte(127));
+      }
     }
   }
-  std::fill_n(scales, kGroups, load_half(block + 64));
+  const float d = load_half(block + 64);
+  for (size_t g = 0; g < kGroups; ++g) row.scale(g, d);
 }
 
-using Decoder = void (*)(const uint8_t* block, int8_t* codes, float* scales);
+template <class Row, void (*kDecode)(const uint8_t* block, Row row)>
+void decode(const void* block, uint8_t* codes, float* scales) {
+  kDecode(static_cast<const uint8_t*>(block), Row{codes, scales});
+}
 
-Decoder decoder(DType type) {
+template <class Row>
+Int8Decoder decoder(DType type) {
   switch (type) {
     case DType::kIQ1_S:
-      return decode_iq1_s;
+      return decode<Row, decode_iq1_s>;
     case DType::kIQ1_M:
-      return decode_iq1_m;
+      return decode<Row, decode_iq1_m>;
     case DType::kIQ2_XXS:
-      return decode_iq2_xxs;
+      return decode<Row, decode_iq2_xxs>;
     case DType::kIQ2_XS:
-      return decode_iq2_xs;
+      return decode<Row, decode_iq2_xs>;
     case DType::kIQ2_S:
-      return decode_iq2_s;
+      return decode<Row, decode_iq2_s>;
     case DType::kIQ3_XXS:
-      return decode_iq3_xxs;
+      return decode<Row, decode_iq3_xxs>;
     case DType::kIQ3_S:
-      return decode_iq3_s;
+      return decode<Row, decode_iq3_s>;
     case DType::kTQ1_0:
-      return decode_tq1_0;
+      return decode<Row, decode_tq1_0>;
     case DType::kTQ2_0:
-      return decode_tq2_0;
+      return decode<Row, decode_tq2_0>;
     default:
       return nullptr;
   }
@@ -239,15 +313,30 @@ Decoder decoder(DType type) {
 
 }  // namespace
 
-bool decodes_to_int8(DType type) { return decoder(type) != nullptr; }
+bool decodes_to_int8(DType type) { return int8_decoder(type, 1, false) != nullptr; }
+
+Int8Decoder int8_decoder(DType type, uint32_t lanes, bool biased) {
+  switch (lanes) {
+    case 1:
+      return biased ? decoder<Row<1, true>>(type) : decoder<Row<1, false>>(type);
+    case 4:
+      return biased ? decoder<Row<4, true>>(type) : decoder<Row<4, false>>(type);
+    case 8:
+      return biased ? decoder<Row<8, true>>(type) : decoder<Row<8, false>>(type);
+    case 16:
+      return biased ? decoder<Row<16, true>>(type) : decoder<Row<16, false>>(type);
+    default:
+      return nullptr;
+  }
+}
 
 void decode_to_int8(DType type, const void* in, int8_t* codes, float* scales, size_t values) {
-  const Decoder decode = decoder(type);
+  const Int8Decoder decode = int8_decoder(type, 1, false);
   CHECK(decode != nullptr && values % kBlock == 0);
   const size_t block_bytes = dtype_info(type).block_bytes;
   const auto* block = static_cast<const uint8_t*>(in);
   for (size_t i = 0; i < values / kBlock; ++i) {
-    decode(block + i * block_bytes, codes + i * kBlock, scales + i * kGroups);
+    decode(block + i * block_bytes, reinterpret_cast<uint8_t*>(codes + i * kBlock), scales + i * kGroups);
   }
 }
 

@@ -3,8 +3,8 @@
 // functions.
 //
 // A group of kGroupRows rows is kGroupRows / lanes strips, one after the other. A strip interleaves `lanes` rows: four
-// bytes of a vector, one lane, belong to one row. It is a list of records of 256 columns (the last may hold fewer),
-// each aligned to a vector: the codes of its sub-blocks of 32 columns, then its scales.
+// bytes of a vector, one lane, belong to one row. It is a list of records of 256 columns (the last may hold fewer):
+// their scales, then the codes of their sub-blocks of 32 columns.
 //
 // The codes of a sub-block are bit planes, each spread so that vector k (columns 4k..4k+3 of each row) is one shift and
 // mask:
@@ -35,6 +35,7 @@ enum class Scales : uint8_t {
   kExponent,       // e8m0 [n]: weight = 2^(e - 128) * value
   kSuper32,        // int8 s [8], f16 d: weight = d * s * code
   kSuper32Min,     // uint8 s [8], uint8 m [8], f16 d, f16 dmin: weight = d * s * code - dmin * m
+  kSuperOnly,      // f16 d: weight = d * code; sums are per 16 columns
   kSuper16,        // int8 s [16], f16 d
   kSuper16SixBit,  // 12 bytes with 16 values s + 32 as in Q3_K's block, f16 d
   kSuper16Min,     // uint8 [16] with s in the low nibble and m in the high one, f16 d, f16 dmin
@@ -62,7 +63,7 @@ struct BlockFormat {
     return scales == Scales::kHalfMin || scales == Scales::kSuper32Min || scales == Scales::kSuper16Min;
   }
   constexpr bool is_super() const { return scales >= Scales::kSuper32 && scales <= Scales::kSuper16Min; }
-  constexpr bool per_16() const { return scales >= Scales::kSuper16; }
+  constexpr bool per_16() const { return scales >= Scales::kSuperOnly; }
 
   // Bytes of the codes of one sub-block of one row.
   constexpr size_t code_bytes() const { return static_cast<size_t>(bits()) * kSubBlock / 8; }
@@ -79,6 +80,8 @@ struct BlockFormat {
         return 8 + 2;
       case Scales::kSuper32Min:
         return 8 + 8 + 4;
+      case Scales::kSuperOnly:
+        return 2;
       case Scales::kSuper16:
         return 16 + 2;
       case Scales::kSuper16SixBit:
@@ -92,8 +95,10 @@ struct BlockFormat {
   }
   // Offset of f16 d [lanes] among the scales of a super-block, per lane; dmin follows.
   constexpr size_t d_offset() const { return scale_bytes(kRecord) - (has_min() ? 4 : 2); }
-  // Where the codes of a record of n sub-blocks begin.
-  constexpr size_t codes_offset(size_t n, size_t lanes) const { return round_up(scale_bytes(n) * lanes, 4 * lanes); }
+  // Where the codes of a record of n sub-blocks begin: aligned to a vector, unless that would be much of the whole.
+  constexpr size_t codes_offset(size_t n, size_t lanes) const {
+    return scales == Scales::kSuperOnly ? scale_bytes(n) * lanes : round_up(scale_bytes(n) * lanes, 4 * lanes);
+  }
   constexpr size_t record_bytes(size_t n, size_t lanes) const {
     return codes_offset(n, lanes) + n * code_bytes() * lanes;
   }
@@ -116,7 +121,8 @@ inline constexpr BlockFormat kFormatQ6_K = {4, 2, 32, 63, Scales::kSuper16};
 inline constexpr BlockFormat kFormatIQ4_NL = {4, 0, 0, 127, Scales::kHalf, Lookup::kIq4};
 inline constexpr BlockFormat kFormatIQ4_XS = {4, 0, 0, 127, Scales::kSuper32, Lookup::kIq4};
 inline constexpr BlockFormat kFormatMXFP4 = {4, 0, 0, 12, Scales::kExponent, Lookup::kMxfp4};
-// What decode_to_int8 makes of the codebook and ternary types, in a thread's scratch.
+inline constexpr BlockFormat kFormatTernary = {2, 0, 1, 3, Scales::kSuperOnly};  // TQ2_0, and TQ1_0 unfolded
+// What decode_to_int8 makes of the codebook types, in a thread's scratch.
 inline constexpr BlockFormat kFormatInt8 = {8, 0, 0, 127, Scales::kFloat16};
 
 // The format that weights of this type are packed in, or null for the types that are not.
@@ -148,6 +154,9 @@ constexpr const BlockFormat* block_format(DType type) {
       return &kFormatIQ4_XS;
     case DType::kMXFP4:
       return &kFormatMXFP4;
+    case DType::kTQ1_0:
+    case DType::kTQ2_0:
+      return &kFormatTernary;
     default:
       return nullptr;
   }

@@ -166,6 +166,8 @@ struct BlockTile {
       return {Isa::mul(Isa::pow2(Isa::sub_i32(half, bias)), Isa::pow2(rest)), Isa::zero()};
     } else if constexpr (kFormat.scales == Scales::kSuper32 || kFormat.scales == Scales::kSuper16) {
       return {Isa::mul(super.scale, load_s8(at)), Isa::zero()};
+    } else if constexpr (kFormat.scales == Scales::kSuperOnly) {
+      return super;
     } else if constexpr (kFormat.scales == Scales::kSuper32Min) {
       return {Isa::mul(super.scale, load_s8(at)), Isa::mul(super.min, load_s8(at + kRecord * kLanes))};
     } else if constexpr (kFormat.scales == Scales::kSuper16SixBit) {

@@ -57,6 +57,9 @@ void matmul(const PackedMatrix& w, uint32_t first_group, uint32_t group_count, c
       return run<kFormatIQ4_XS>(call, scratch);
     case DType::kMXFP4:
       return run<kFormatMXFP4>(call, scratch);
+    case DType::kTQ1_0:
+    case DType::kTQ2_0:
+      return run<kFormatTernary>(call, scratch);
     default:
       return by_vectors();
   }

@@ -80,9 +80,11 @@ struct MatmulKernels {
   using F = typename Isa::F;
   using I = typename Isa::I;
   static constexpr uint32_t kLanes = Isa::kLanes;
-  static constexpr size_t kScratchBytes = 20 << 10;
   static constexpr uint32_t kColumnBlock = 64;
-  static constexpr size_t kInputBytes = kScratchBytes - kInt8RecordsBytes;
+  static constexpr size_t kInputBytes = 15 << 10;
+  // Groups decoded at a time: they share what is gathered of the activations, and with it fit the first-level cache.
+  static constexpr uint32_t kDecodedGroups = 4;
+  static constexpr size_t kScratchBytes = kInputBytes + kDecodedGroups * kInt8RecordsBytes;
   static constexpr PackTarget kTarget = {Isa::kLanes, Isa::kSignedBias};
 
   static size_t packed_bytes(DType type, uint32_t rows, uint32_t cols) {
@@ -136,6 +138,9 @@ struct MatmulKernels {
         return slices<BlockTile<Isa, kFormatIQ4_XS>>(w, call);
       case DType::kMXFP4:
         return slices<BlockTile<Isa, kFormatMXFP4>>(w, call);
+      case DType::kTQ1_0:
+      case DType::kTQ2_0:
+        return slices<BlockTile<Isa, kFormatTernary>>(w, call);
       default:
         return decoded_slices(w, call);
     }
@@ -175,21 +180,26 @@ struct MatmulKernels {
     return reinterpret_cast<const uint8_t*>(w.data) + slice.offset + call.first_group * slice.group_bytes;
   }
 
-  // Codebook and ternary types: each group of a slice is decoded once for all columns.
+  // Codebook types: a few groups of a slice are decoded once for all columns.
   static void decoded_slices(const PackedMatrix& w, Call call) {
     CHECK(is_block_quantized(w.type));
     auto* records = reinterpret_cast<uint8_t*>(call.scratch);
-    call.scratch += kInt8RecordsBytes;
+    call.scratch += kDecodedGroups * kInt8RecordsBytes;
     using Tile = BlockTile<Isa, kFormatInt8>;
+    const Tiling tiling{.fetch_ahead = FetchAhead::kNever, .several_strips = w.tiling.several_strips};
     const std::byte* x = call.x;
     float* out = call.out;
     for (uint32_t s = 0; s < slice_count(w.type, w.cols); s++) {
       const Slice slice = slice_at(w, s, kTarget);
       call.x = x + Tile::input_offset(slice.first_col);
-      for (uint32_t g = 0; g < call.group_count; g++) {
-        decode_int8_records(w.type, first_group(w, call, slice) + g * slice.group_bytes, records, kTarget);
+      const uint8_t* group = first_group(w, call, slice);
+      for (uint32_t g = 0; g < call.group_count; g += kDecodedGroups) {
+        const uint32_t count = call.group_count - g < kDecodedGroups ? call.group_count - g : kDecodedGroups;
+        for (uint32_t i = 0; i < count; i++, group += slice.group_bytes) {
+          decode_int8_records(w.type, group, records + i * kInt8RecordsBytes, kTarget);
+        }
         call.out = out + g * kGroupRows;
-        all_columns<Tile>(call, {records, 1, slice.cols, kInt8RecordsBytes, s != 0, {}});
+        all_columns<Tile>(call, {records, count, slice.cols, kInt8RecordsBytes, s != 0, tiling});
       }
     }
   }

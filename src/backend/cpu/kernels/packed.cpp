@@ -24,8 +24,6 @@ ScaleField scale_field(const BlockFormat& format, size_t i) {
       return {i / 2 * 2, 2};
     case Scales::kExponent:
       return {i, 1};
-    case Scales::kFloat16:
-      return {i / 4 * 4, 4};
     default:
       return i < format.d_offset() ? ScaleField{i, 1} : ScaleField{i / 2 * 2, 2};
   }
@@ -148,6 +146,8 @@ ScaleMin scale_min(const BlockFormat& format, const uint8_t* scales, uint32_t h)
       return {half(d) * static_cast<float>(static_cast<int8_t>(scales[h / 2])), 0};
     case Scales::kSuper32Min:
       return {half(d) * static_cast<float>(scales[h / 2]), half(d + 2) * static_cast<float>(scales[8 + h / 2])};
+    case Scales::kSuperOnly:
+      return {half(d), 0};
     case Scales::kSuper16:
       return {half(d) * static_cast<float>(static_cast<int8_t>(scales[h])), 0};
     case Scales::kSuper16SixBit: {
@@ -156,8 +156,8 @@ ScaleMin scale_min(const BlockFormat& format, const uint8_t* scales, uint32_t h)
     }
     case Scales::kSuper16Min:
       return {half(d) * static_cast<float>(scales[h] & 15), half(d + 2) * static_cast<float>(scales[h] >> 4)};
-    case Scales::kFloat16:
-      return {load<float>(scales + 4 * size_t{h}), 0};
+    case Scales::kFloat16:  // of types that lie unpacked
+      break;
   }
   return {};
 }
@@ -244,6 +244,10 @@ PackBlocks block_packer(DType type) {
       return pack_blocks<DType::kIQ4_XS>;
     case DType::kMXFP4:
       return pack_blocks<DType::kMXFP4>;
+    case DType::kTQ1_0:
+      return pack_blocks<DType::kTQ1_0>;
+    case DType::kTQ2_0:
+      return pack_blocks<DType::kTQ2_0>;
     default:
       return nullptr;
   }
@@ -377,18 +381,16 @@ void unpack_row(const PackedMatrix& from, uint32_t row, float* out, PackTarget t
 }
 
 void decode_int8_records(DType type, const uint8_t* group, void* records, PackTarget target) {
+  const Int8Decoder decode = int8_decoder(type, target.lanes, target.signed_bias != 0);
+  CHECK(decode != nullptr);
   const size_t block_bytes = dtype_info(type).block_bytes;
-  auto* out = static_cast<uint8_t*>(records);
-  RowRecord rows[kGroupRows];
+  auto* record = static_cast<uint8_t*>(records);
   for (uint32_t strip = 0; strip < kGroupRows; strip += target.lanes) {
-    for (uint32_t lane = 0; lane < target.lanes; lane++) {
-      float scales[kSuper / kInt8ScaleValues];
-      decode_to_int8(type, group + (strip + lane) * block_bytes, reinterpret_cast<int8_t*>(rows[lane].codes), scales,
-                     kSuper);
-      std::memcpy(rows[lane].scales, scales, sizeof scales);
+    uint8_t* codes = record + kFormatInt8.codes_offset(kRecord, target.lanes);
+    for (uint32_t lane = 0; lane < target.lanes; lane++, group += block_bytes) {
+      decode(group, codes + 4 * lane, reinterpret_cast<float*>(record) + lane);
     }
-    put_record<kFormatInt8>(rows, kRecord, target, out);
-    out += kFormatInt8.record_bytes(kRecord, target.lanes);
+    record += kFormatInt8.record_bytes(kRecord, target.lanes);
   }
 }
 

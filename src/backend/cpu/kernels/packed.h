@@ -23,7 +23,7 @@ bool is_float_type(DType type);
 // A matrix is cut into slices of columns, each of which holds all groups, one after the other: while a slice is
 // multiplied, the activations of a few columns stay in the first-level cache, and weights stream past them from one
 // stretch of memory. (With whole rows, 2 columns of 8192 had half the speed, 4 columns a third.) A group of a slice is:
-// of block formats, what block_format.h says; of floats, [cols][kGroupRows]; of the codebook and ternary types, the
+// of block formats, what block_format.h says; of floats, [cols][kGroupRows]; of the codebook types, the
 // source blocks of 256 columns, [kGroupRows].
 struct Slice {
   uint32_t first_col, cols;
@@ -39,7 +39,7 @@ size_t packed_bytes(DType type, uint32_t rows, uint32_t cols, PackTarget target)
 void pack_group(const PackedMatrix& to, uint32_t group, const void* src, size_t row_bytes, PackTarget target);
 void unpack_row(const PackedMatrix& from, uint32_t row, float* out, PackTarget target);
 
-// Writes a group of a slice of a codebook or ternary type as records of kFormatInt8: [kGroupRows / lanes] of them,
+// Writes a group of a slice of a codebook type as records of kFormatInt8: [kGroupRows / lanes] of them,
 // kInt8RecordsBytes in all.
 inline constexpr size_t kInt8RecordsBytes = kFormatInt8.record_bytes(kRecord, kGroupRows);
 void decode_int8_records(DType type, const uint8_t* group, void* records, PackTarget target);

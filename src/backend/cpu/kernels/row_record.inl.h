@@ -10,6 +10,7 @@
 #include "backend/cpu/kernels/block_format.h"
 #include "backend/cpu/kernels/isa_region.h"
 #include "base/check.h"
+#include "tensor/int8_decode.h"
 
 namespace ingle::cpu {
 namespace {
@@ -137,6 +138,14 @@ void read_iq4_xs(const uint8_t* in, RowRecord& out) {
   std::memcpy(out.scales + 8, in, 2);
 }
 
+// Five digits in a byte take a fifth less memory than two bits each, and four times as long.
+void read_tq1_0(const uint8_t* in, RowRecord& out) {
+  float scales[kSuper / kInt8ScaleValues];
+  decode_to_int8(DType::kTQ1_0, in, reinterpret_cast<int8_t*>(out.codes), scales, kSuper);
+  for (uint8_t& code : out.codes) code++;
+  std::memcpy(out.scales, in + 52, 2);
+}
+
 INGLE_INLINE void read_super(DType type, const uint8_t* in, RowRecord& out) {
   switch (type) {
     case DType::kQ2_K:
@@ -166,6 +175,13 @@ INGLE_INLINE void read_super(DType type, const uint8_t* in, RowRecord& out) {
       return read_q6_k(in, out);
     case DType::kIQ4_XS:
       return read_iq4_xs(in, out);
+    case DType::kTQ1_0:
+      return read_tq1_0(in, out);
+    case DType::kTQ2_0:
+      std::memset(out.codes, 0, sizeof out.codes);
+      two_bits(in, 0, out.codes);
+      std::memcpy(out.scales, in + 64, 2);
+      return;
     default:
       CHECK(false && "not a super-block");
   }
