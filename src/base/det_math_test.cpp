@@ -2,9 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <random>
+#include <utility>
+#include <vector>
+
+#include "base/det_exp_loop.h"
 
 namespace ingle {
 namespace {
@@ -41,6 +46,30 @@ TEST(DetMath, ExpAtTheEnds) {
   EXPECT_EQ(det_exp(709.1), kInfinity);
   EXPECT_EQ(det_exp(kInfinity), kInfinity);
   EXPECT_TRUE(std::isnan(det_exp(kNan)));
+}
+
+TEST(DetMath, ExpInLoopsHasTheSameBits) {
+  std::mt19937_64 random(3);
+  std::uniform_real_distribution<float> near(-30, 0), wide(-800, 800);
+  constexpr size_t kMany = 1003;  // no multiple of any vector
+  std::vector<float> values = {0.0f, -0.0f, std::numeric_limits<float>::infinity(),
+                               -std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()};
+  while (values.size() < kMany) values.push_back(values.size() % 2 == 0 ? near(random) : wide(random));
+  for (const auto& [offset, divisor] : {std::pair(0.0f, 1.0), {3.7f, 1.0}, {-12.25f, 0.7}}) {
+    for (const DetExpLoop loop : det_exp_loops()) {
+      std::vector<double> out(kMany + 1, -1);
+      loop(values.data(), kMany, offset, divisor, out.data());
+      for (size_t i = 0; i < kMany; i++) {
+        const double expected = det_exp((static_cast<double>(values[i]) - static_cast<double>(offset)) / divisor);
+        if (std::isnan(expected)) {
+          EXPECT_TRUE(std::isnan(out[i])) << values[i];
+        } else {
+          EXPECT_EQ(std::bit_cast<uint64_t>(out[i]), std::bit_cast<uint64_t>(expected)) << values[i];
+        }
+      }
+      EXPECT_EQ(out[kMany], -1);
+    }
+  }
 }
 
 TEST(DetMath, LogIsWithinTwoUlps) {

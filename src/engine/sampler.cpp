@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "base/check.h"
+#include "base/det_exp_loop.h"
 #include "base/det_math.h"
 
 namespace ingle {
@@ -44,10 +45,9 @@ float largest(std::span<const float> values) {
   return *std::max_element(best.begin(), best.end());
 }
 
-// weights[i] = exp(values[i] - max), and their sum.
-double softmax_weights(std::span<const float> values, float max, std::vector<double>& weights) {
-  const double offset = max;
-  for (size_t i = 0; i < values.size(); i++) weights[i] = det_exp(static_cast<double>(values[i]) - offset);
+// weights[i] = exp((values[i] - max) / temperature), and their sum.
+double softmax_weights(std::span<const float> values, float max, double temperature, std::vector<double>& weights) {
+  det_exp_loops().front()(values.data(), values.size(), max, temperature, weights.data());
   std::array<double, kLanes> partial{};
   size_t i = 0;
   for (; i + kLanes <= values.size(); i += kLanes) {
@@ -201,7 +201,7 @@ void Sampler::collect_top(std::span<const float> values, size_t count) {
 // All candidates with their weights, without those that top_p and min_p are going to leave out for certain. Returns the
 // total of all.
 double Sampler::collect_all(std::span<const float> values, const SamplingParams& params) {
-  const double total = softmax_weights(values, largest(values), weights_);
+  const double total = softmax_weights(values, largest(values), 1, weights_);
   double threshold = 0;
   if (params.typical_p >= 1) {
     // Together these have less than half of what top_p leaves out.
@@ -288,6 +288,19 @@ TokenId Sampler::draw(double temperature, double uniform) {
   return last;  // the sum in one chain came out a little smaller than the total
 }
 
+// As draw() from candidates that are all there are. A weight of 0, which what is forbidden has, is never drawn.
+TokenId Sampler::draw_from_all(std::span<const float> values, float max, double temperature, double uniform) {
+  const double target = uniform * softmax_weights(values, max, temperature, weights_);
+  double sum = 0;
+  size_t last = 0;
+  for (size_t i = 0; i < values.size(); i++) {
+    sum += weights_[i];
+    if (sum > target) return static_cast<TokenId>(i);
+    if (weights_[i] > 0) last = i;
+  }
+  return static_cast<TokenId>(last);
+}
+
 Result<TokenId> Sampler::pick(std::span<const float> logits, const SamplingParams& params, const PickContext& context) {
   CHECK(logits.size() == vocab_);
   if (!all_finite(logits)) return not_finite(context.position);
@@ -301,8 +314,13 @@ Result<TokenId> Sampler::pick(std::span<const float> logits, const SamplingParam
   if (params.temperature == 0) {
     return static_cast<TokenId>(std::find(values.begin(), values.end(), max) - values.begin());
   }
+  const double uniform = uniform_draw(params.seed, context.choice, context.position);
+  const bool few = params.top_k > 0 && static_cast<uint32_t>(params.top_k) < vocab_;
+  if (!few && params.typical_p >= 1 && params.top_p >= 1 && params.min_p <= 0) {
+    return draw_from_all(values, max, params.temperature, uniform);
+  }
   double total;
-  if (params.top_k > 0 && static_cast<uint32_t>(params.top_k) < vocab_) {
+  if (few) {
     collect_top(values, static_cast<size_t>(params.top_k));
     for (Candidate& c : candidates_) c.weight = det_exp(static_cast<double>(c.logit) - static_cast<double>(max));
     total = total_weight();
@@ -315,13 +333,13 @@ Result<TokenId> Sampler::pick(std::span<const float> logits, const SamplingParam
   }
   if (params.top_p < 1) keep_top_p(params.top_p, total);
   if (params.min_p > 0) keep_min_p(params.min_p);
-  return draw(params.temperature, uniform_draw(params.seed, context.choice, context.position));
+  return draw(params.temperature, uniform);
 }
 
 Sampler::Logprobs Sampler::logprobs(std::span<const float> logits, TokenId token, uint32_t top) {
   CHECK(logits.size() == vocab_ && token >= 0 && static_cast<uint32_t>(token) < vocab_);
   const float max = largest(logits);
-  const double log_total = det_log(softmax_weights(logits, max, weights_));
+  const double log_total = det_log(softmax_weights(logits, max, 1, weights_));
   const auto logprob = [&](float logit) {
     return static_cast<float>(static_cast<double>(logit) - static_cast<double>(max) - log_total);
   };

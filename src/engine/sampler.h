@@ -78,6 +78,7 @@ class Sampler {
   void keep_min_p(double min_p);
   double total_weight() const;
   TokenId draw(double temperature, double uniform);
+  TokenId draw_from_all(std::span<const float> values, float max, double temperature, double uniform);
 
   const uint32_t vocab_;
   std::vector<float> adjusted_;        // [vocab]
