@@ -95,20 +95,41 @@ class MessageWriter final : public ChatAnswerWriter {
   }
 
   std::string chat_whole(const std::vector<ChatChoice>& choices, const Usage& usage) override {
-    const auto& [event, answer, parts] = choices[0];
+    const auto& [event, answer, deltas, parts] = choices[0];
     note(event, answer.calls_tools());
-    json::array content;
-    if (!answer.reasoning.empty()) {
-      const std::string thinking = shows_thinking_ ? answer.reasoning : std::string();
-      content.push_back(json::object{{"type", kThinking}, {"thinking", thinking}, {"signature", ""}});
+    return json::serialize(message(blocks(deltas), stop_reason(usage), stop_sequence(), usage));
+  }
+
+  // The content, as a stream's blocks come one after the other.
+  json::array blocks(const std::vector<AnswerDelta>& deltas) const {
+    json::array out;
+    std::string arguments;
+    const auto add = [&](json::object block, const char* field, const std::string& more) {
+      if (out.empty() || out.back().at("type") != block.at("type")) out.push_back(std::move(block));
+      out.back().at(field).as_string().append(more);
+    };
+    for (const AnswerDelta& delta : deltas) {
+      switch (delta.kind) {
+        case AnswerDelta::Kind::kContent:
+          add({{"type", "text"}, {"text", ""}}, "text", delta.text);
+          break;
+        case AnswerDelta::Kind::kReasoning:
+          add({{"type", kThinking}, {"thinking", ""}, {"signature", ""}}, "thinking",
+              shows_thinking_ ? delta.text : std::string());
+          break;
+        case AnswerDelta::Kind::kCallBegin:
+          arguments.clear();
+          out.push_back({{"type", "tool_use"}, {"id", call_id()}, {"name", delta.text}, {"input", json::object()}});
+          break;
+        case AnswerDelta::Kind::kCallArguments:
+          arguments += delta.text;
+          break;
+        case AnswerDelta::Kind::kCallEnd:
+          out.back().as_object()["input"] = call_arguments(arguments);
+          break;
+      }
     }
-    if (!answer.content.empty()) content.push_back(json::object{{"type", "text"}, {"text", answer.content}});
-    for (const ParsedAnswer::Call& call : answer.calls) {
-      json::object block{{"type", "tool_use"}, {"id", call_id()}, {"name", call.name}};
-      block["input"] = call_arguments(call.arguments);
-      content.push_back(std::move(block));
-    }
-    return json::serialize(message(std::move(content), stop_reason(usage), stop_sequence(), usage));
+    return out;
   }
 
   static std::string call_id() { return "toolu_" + random_id(); }

@@ -63,6 +63,21 @@ TEST(AnthropicWriter, BlocksFollowEachOther) {
             "end {\"stop_reason\":\"tool_use\",\"stop_sequence\":null} 6 4 7\nmessage_stop\n");
 }
 
+TEST(AnthropicWriter, WholeMessagesKeepTheOrderOfTextAndCalls) {
+  const std::string answer =
+      "One.<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": 1}}</tool_call>Two."
+      "<tool_call>{\"name\": \"g\", \"arguments\": {}}</tool_call>";
+  const json::value whole = json::parse(writer()->whole({answer_event(answer, FinishReason::kStop)}, usage_of_test()));
+  std::string order;
+  for (const json::value& block : whole.at("content").as_array()) {
+    const bool text = block.at("type") == "text";
+    order += text ? block.at("text").as_string() : block.at("name").as_string();
+    if (!text) order += json::serialize(block.at("input"));
+    order += ' ';
+  }
+  EXPECT_EQ(order, "One. f{\"a\":1} Two. g{} ");
+}
+
 TEST(AnthropicWriter, WholeMessages) {
   const std::string answer =
       "<think>hm</think>I call.\n<tool_call>\n{\"name\": \"f\", \"arguments\": {\"a\": [1]}}\n</tool_call>";

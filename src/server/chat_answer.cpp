@@ -95,12 +95,13 @@ std::string ChatAnswerWriter::whole(const std::vector<TokenEvent>& answers, cons
   std::vector<ChatChoice> choices;
   for (const TokenEvent& event : answers) {
     const std::unique_ptr<Choice> read = new_choice();
+    std::vector<AnswerDelta> deltas = read->parser.push(event.text);
+    for (AnswerDelta& delta : read->parser.finish()) deltas.push_back(std::move(delta));
     ParsedAnswer answer;
-    for (const AnswerDelta& delta : read->parser.push(event.text)) answer.add(delta);
-    for (const AnswerDelta& delta : read->parser.finish()) answer.add(delta);
+    for (const AnswerDelta& delta : deltas) answer.add(delta);
     std::vector<AnswerTokens::Part> parts = parts_of(*read, event);
     all.reasoning_tokens += read->reasoning_tokens;
-    choices.push_back({event, std::move(answer), std::move(parts)});
+    choices.push_back({event, std::move(answer), std::move(deltas), std::move(parts)});
   }
   return chat_whole(choices, all);
 }

@@ -50,6 +50,7 @@ class ChatAnswerWriter : public AnswerWriter {
   struct ChatChoice {
     const TokenEvent& event;
     ParsedAnswer answer;
+    std::vector<AnswerDelta> deltas;        // the same in its order
     std::vector<AnswerTokens::Part> parts;  // of all tokens, if the writer wants them
   };
   // The usage has the reasoning's tokens, too.

@@ -29,7 +29,7 @@ class Letters final : public ChatAnswerWriter {
   std::string chat_end(const Usage& usage) override { return std::to_string(usage.reasoning_tokens); }
   std::string chat_whole(const std::vector<ChatChoice>& choices, const Usage& usage) override {
     std::string out = usage.reasoning_tokens > 0 ? std::to_string(usage.reasoning_tokens) + " " : "";
-    for (const auto& [event, answer, parts] : choices) {
+    for (const auto& [event, answer, deltas, parts] : choices) {
       out += "r" + answer.reasoning + " c" + answer.content;
       for (const auto& call : answer.calls) out += " " + call.name + call.arguments;
       out += event.finish == FinishReason::kStop ? ". " : "... ";

@@ -95,7 +95,7 @@ class OllamaWriter final : public ChatAnswerWriter {
   }
 
   std::string chat_whole(const std::vector<ChatChoice>& choices, const Usage& usage) override {
-    const auto& [event, answer, parts] = choices[0];
+    const auto& [event, answer, deltas, parts] = choices[0];
     note(event);
     Said said{.content = answer.content, .reasoning = answer.reasoning};
     for (const ParsedAnswer::Call& call : answer.calls) said.calls.push_back(call_object(call.name, call.arguments));

@@ -72,7 +72,7 @@ class ChatWriter final : public ChatAnswerWriter {
   std::string chat_whole(const std::vector<ChatChoice>& answers, const Usage& usage) override {
     json::array choices;
     for (size_t i = 0; i < answers.size(); i++) {
-      const auto& [event, answer, parts] = answers[i];
+      const auto& [event, answer, deltas, parts] = answers[i];
       json::object choice;
       choice["index"] = i;
       choice["message"] = message(answer);

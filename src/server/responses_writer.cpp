@@ -169,43 +169,30 @@ json::object ResponsesWriter::place() const {
   return out;
 }
 
-std::string ResponsesWriter::chat_end(const Usage& usage) {
+// An answer that says nothing is an empty message.
+std::string ResponsesWriter::close_last() {
   std::string out = items_.empty() ? open(Kind::kMessage) : "";
-  out += close();
+  return out + close();
+}
+
+std::string ResponsesWriter::chat_end(const Usage& usage) {
+  const std::string closed = close_last();
   const char* type = finish_ == FinishReason::kLength ? "response.incomplete" : "response.completed";
-  return out + response_event(type, finished(usage));
+  return closed + response_event(type, finished(usage));
 }
 
 std::string ResponsesWriter::failure(const ApiError& error) {
   return response_event("response.failed", response("failed", nullptr, &error));
 }
 
+// The items are those of a stream; its events are not told.
 std::string ResponsesWriter::chat_whole(const std::vector<ChatChoice>& choices, const Usage& usage) {
-  const ParsedAnswer& answer = choices[0].answer;
-  finish_ = choices[0].event.finish;
-  note_logprobs(choices[0].event, choices[0].parts);
-  join_scores();
-  if (!answer.reasoning.empty()) {
-    add(Kind::kReasoning);
-    items_.back().text = answer.reasoning;
-  }
-  if (!answer.content.empty() || (answer.reasoning.empty() && answer.calls.empty())) {
-    add(Kind::kMessage);
-    items_.back().text = answer.content;
-  }
-  for (const ParsedAnswer::Call& call : answer.calls) {
-    add(Kind::kCall, call.name);
-    items_.back().text = call.arguments;
-    items_.back().cut = call.cut;
-  }
+  const ChatChoice& answer = choices[0];
+  finish_ = answer.event.finish;
+  note_logprobs(answer.event, answer.parts);
+  for (const AnswerDelta& delta : answer.deltas) (void)say(delta);
+  (void)close_last();
   return finished(usage);
-}
-
-// What is said between calls is one message where nothing is streamed.
-void ResponsesWriter::join_scores() {
-  for (size_t i = 1; i < scores_.size(); i++) {
-    scores_[0].insert(scores_[0].end(), scores_[i].begin(), scores_[i].end());
-  }
 }
 
 // Of the response, once it is finished.

@@ -52,12 +52,12 @@ class ResponsesWriter final : public ChatAnswerWriter {
 
   void note_logprobs(const TokenEvent& event, const std::vector<AnswerTokens::Part>& parts);
   boost::json::array logprobs(const Item& item, size_t begin = 0) const;
-  void join_scores();
   void add(Kind kind, const std::string& name = "");
   std::string say(const AnswerDelta& delta);
   std::string ensure_open(Kind kind);
   std::string open(Kind kind, const std::string& name = "");
   std::string close();
+  std::string close_last();
   std::string event(const std::string& type, boost::json::object fields);
   std::string response_event(const char* type, const std::string& response);
   boost::json::object place() const;

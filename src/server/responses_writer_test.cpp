@@ -130,6 +130,20 @@ TEST_F(ResponsesWriterTest, AWholeResponseHasTheSameItems) {
   EXPECT_EQ(shorter.at("incomplete_details").at("reason"), "max_output_tokens");
 }
 
+TEST_F(ResponsesWriterTest, AWholeResponseKeepsTheOrderOfTextAndCalls) {
+  const char* answer =
+      "One.<tool_call>{\"name\": \"f\", \"arguments\": {}}</tool_call>Two."
+      "<tool_call>{\"name\": \"g\", \"arguments\": {}}</tool_call>";
+  ResponsesWriter whole = writer(), stream = writer();
+  const json::value response = json::parse(whole.whole({answer_event(answer, FinishReason::kStop)}, {}));
+  EXPECT_EQ(shape(response), "mcmc");
+  EXPECT_EQ(response.at("output").at(2).at("content").at(0).at("text"), "Two.");
+  std::string said = stream.begin(1);
+  said += stream.news(0, answer_event(answer, FinishReason::kStop));
+  said += stream.end({});
+  EXPECT_EQ(shape(events(said).back().at("response")), "mcmc");
+}
+
 TEST_F(ResponsesWriterTest, WhatIsKeptIsTheConversationWithTheAnswer) {
   ResponsesWriter whole = writer();
   const std::string body = whole.whole({answer_event(kAnswer, FinishReason::kStop)}, {});
@@ -221,8 +235,9 @@ TEST_F(ResponsesWriterTest, EachMessageHasTheLogprobsOfItsTokens) {
   chat.generation.request.logprobs = true;
   const TokenEvent all = tokens_event(*tokenizer, answer, FinishReason::kStop);
   const json::value whole = json::parse(writer().whole({all}, {}));
-  EXPECT_EQ(shape(whole), "rmc");
-  EXPECT_EQ(scores(whole.at("output").at(1).at("content").at(0).at("logprobs")), "so-4  -5 it-6 is-12");
+  EXPECT_EQ(shape(whole), "rmcm");
+  EXPECT_EQ(scores(whole.at("output").at(1).at("content").at(0).at("logprobs")), "so-4  -5 it-6");
+  EXPECT_EQ(scores(whole.at("output").at(3).at("content").at(0).at("logprobs")), "is-12");
 
   ResponsesWriter stream = writer();
   std::string said = stream.begin(1);
