@@ -334,12 +334,21 @@ int main(int argc, char** argv) {
   ingle::cpu::Options options;
   for (int i = 1; i < argc; i++) {
     const std::string name = argv[i];
-    if (name == "--check") options.check = true;
-    if (i + 1 == argc || name == "--check") continue;
-    if (name == "--threads") options.threads = static_cast<uint32_t>(std::max(1, std::atoi(argv[i + 1])));
-    if (name == "--isa") options.isa = argv[i + 1];
-    if (name == "--type") options.type = argv[i + 1];
-    if (name == "--columns") options.columns = static_cast<uint32_t>(std::max(1, std::atoi(argv[i + 1])));
+    const bool last = i + 1 == argc;
+    if (name == "--check") {
+      options.check = true;
+    } else if (name == "--threads" && !last) {
+      options.threads = static_cast<uint32_t>(std::max(1, std::atoi(argv[++i])));
+    } else if (name == "--isa" && !last) {
+      options.isa = argv[++i];
+    } else if (name == "--type" && !last) {
+      options.type = argv[++i];
+    } else if (name == "--columns" && !last) {
+      options.columns = static_cast<uint32_t>(std::max(1, std::atoi(argv[++i])));
+    } else {
+      std::fprintf(stderr, "matmul_bench: %s is no option, or lacks its value\n", argv[i]);
+      return 2;
+    }
   }
   return ingle::cpu::run(options);
 }
