@@ -23,8 +23,9 @@ struct Merge {
 
 class SymbolMerger {
  public:
-  // A text as long as this makes its symbols fit the integers above.
-  static constexpr size_t kMaxTextBytes = size_t{1} << 30;
+  // Words that are longer are cut here, which no honest text has: merging takes 60 bytes for each of theirs, and what a
+  // stranger sends may be one word of many megabytes.
+  static constexpr size_t kMaxTextBytes = size_t{4} << 20;
 
   // From left to right; those of size 0 have gone.
   const std::vector<Symbol>& symbols() const { return symbols_; }
