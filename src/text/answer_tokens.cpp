@@ -10,7 +10,9 @@ AnswerTokens::AnswerTokens(const Tokenizer& tokenizer, const std::shared_ptr<con
 
 std::vector<AnswerTokens::Part> AnswerTokens::push(TokenId token) {
   untold_++;
-  parser_.push(detokenizer_.push(token));
+  for (const AnswerDelta& delta : parser_.push(detokenizer_.push(token))) {
+    if (delta.kind == AnswerDelta::Kind::kContent) content_ = untold_;
+  }
   const Part part = parser_.part();
   return part == Part::kUnsettled ? std::vector<Part>() : settled(part);
 }
@@ -22,12 +24,13 @@ std::vector<AnswerTokens::Part> AnswerTokens::finish() {
   return settled(part == Part::kUnsettled ? Part::kContent : part);
 }
 
-// The last token decides, but what a call was made of before it is the call's.
+// The last token decides, but what a call was made of before it is the call's, and what was said before that content.
 std::vector<AnswerTokens::Part> AnswerTokens::settled(Part part) {
   std::vector<Part> out(std::exchange(untold_, 0), part);
   if (parser_.calls() > std::exchange(calls_, parser_.calls()) && !out.empty()) {
     std::fill(out.begin(), out.end() - 1, Part::kCall);
   }
+  std::fill_n(out.begin(), std::exchange(content_, 0), Part::kContent);
   return out;
 }
 

@@ -29,6 +29,7 @@ class AnswerTokens {
   Detokenizer detokenizer_;
   AnswerParser parser_;
   size_t untold_ = 0;   // tokens
+  size_t content_ = 0;  // the first of them, which have brought content, whatever what waits with the last will be
   uint32_t calls_ = 0;  // when something was last settled
 };
 

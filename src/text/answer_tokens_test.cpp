@@ -57,6 +57,8 @@ TEST(AnswerTokens, CallsHaveTheirMarks) {
   EXPECT_EQ(told({"<tool_call>", call, "}", "</tool_call>", "\n", "<tool_call>", call, "}", "</tool_call>", "<eos>"}),
             "kkk|k|k|kkk|k|k|");
   EXPECT_EQ(told({"<think>", "a", "</think>", "<tool_call>", call, "}"}), "r|r|r|kkk|");
+  // The token before it says something, and ends in what may be the call's.
+  EXPECT_EQ(told({"I", ":\n", "<tool_call>", call, "}", "</tool_call>"}), "c|ckkk|k|");
   // None after all.
   EXPECT_EQ(told({"<tool_call>", "no", "x"}), "cc|c|");
   EXPECT_EQ(told({"<tool_call>", call}), "cc|");

@@ -110,8 +110,8 @@ void BpeEncoder::encode(std::string_view text, bool /*at_start*/, std::vector<To
 }
 
 size_t BpeEncoder::part_end(std::string_view word) const {
-  constexpr size_t kLongest = SymbolMerger::kMaxTextBytes;
-  return pre_tokenizer_.traits().byte_level ? std::min(word.size(), kLongest) : cuts_.next(word, 0, kLongest);
+  constexpr size_t kLongest = SymbolMerger::kMaxPartBytes;
+  return pre_tokenizer_.traits().byte_level ? utf8_boundary(word, kLongest) : cuts_.next(word, 0, kLongest);
 }
 
 // The token whose text is the whole word, if text may become it.

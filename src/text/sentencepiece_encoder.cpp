@@ -68,7 +68,7 @@ void SentencePieceEncoder::encode(std::string_view text, bool at_start, std::vec
   SymbolMerger merger;
   bool after_unknown = false;  // a run of unknown characters is one token
   for (size_t at = 0; at < normalised.size();) {
-    const size_t end = cuts_.next(normalised, at, SymbolMerger::kMaxTextBytes);
+    const size_t end = cuts_.next(normalised, at, SymbolMerger::kMaxPartBytes);
     encode_part(std::string_view(normalised).substr(at, end - at), merger, after_unknown, out);
     at = end;
   }

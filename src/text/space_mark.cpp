@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "text/utf8.h"
+
 namespace ingle {
 
 std::string with_space_marks(std::string_view text) {
@@ -43,7 +45,7 @@ SpaceMarkCuts::SpaceMarkCuts(std::span<const std::string> tokens, const std::vec
 }
 
 size_t SpaceMarkCuts::next(std::string_view text, size_t begin, size_t longest_bytes) const {
-  const size_t limit = std::min(text.size(), begin + longest_bytes);
+  const size_t limit = utf8_boundary(text, begin + longest_bytes);
   for (size_t at = text.find(kSpaceMark, begin + 1); at < limit; at = text.find(kSpaceMark, at + 1)) {
     if (!joined_[static_cast<uint8_t>(text[at - 1])]) return at;
   }

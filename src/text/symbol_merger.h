@@ -23,9 +23,9 @@ struct Merge {
 
 class SymbolMerger {
  public:
-  // Words that are longer are cut here, which no honest text has: merging takes 60 bytes for each of theirs, and what a
-  // stranger sends may be one word of many megabytes.
-  static constexpr size_t kMaxTextBytes = size_t{4} << 20;
+  // What is merged at a time. Texts that have no place for so long where no token would span it are cut all the same:
+  // merging takes 60 bytes for each of theirs, and a stranger may send one word of many megabytes.
+  static constexpr size_t kMaxPartBytes = size_t{4} << 20;
 
   // From left to right; those of size 0 have gone.
   const std::vector<Symbol>& symbols() const { return symbols_; }

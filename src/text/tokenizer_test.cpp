@@ -7,6 +7,8 @@
 #include <random>
 #include <thread>
 
+#include "text/piece_tokenizer_test.h"
+#include "text/symbol_merger.h"
 #include "text/testdata.h"
 #include "text/utf8.h"
 
@@ -232,6 +234,15 @@ TEST(Tokenizer, ManyThreadsAtATime) {
     for (std::thread& thread : threads) thread.join();
     EXPECT_EQ(wrong, std::vector<int>(4, 0)) << name;
   }
+}
+
+// What is merged at a time has an end (SymbolMerger::kMaxPartBytes), which is amid no character.
+TEST(Tokenizer, NoCharacterIsCutInWhatIsMergedAtATime) {
+  std::string text;
+  while (text.size() < SymbolMerger::kMaxPartBytes + 100) text += "\u4e2d";
+  ASSERT_NE(SymbolMerger::kMaxPartBytes % 3, 0u);
+  const auto tokenizer = tokenizer_of({"\u4e2d"});
+  EXPECT_EQ(tokenizer->encode(text), Ids(text.size() / 3, tokenizer->find_token("\u4e2d")));
 }
 
 // A megabyte that makes careless tokenizers take hours. It takes a quarter of a second.

@@ -58,6 +58,15 @@ bool is_valid_utf8(std::string_view text) {
   return true;
 }
 
+size_t utf8_boundary(std::string_view text, size_t at) {
+  if (at >= text.size()) return text.size();
+  const auto is_continuation = [&](size_t i) { return (static_cast<uint8_t>(text[i]) & 0xC0) == 0x80; };
+  for (size_t back = 0; back < 4 && back <= at; back++) {
+    if (!is_continuation(at - back)) return at - back;
+  }
+  return at;  // amid what is no character
+}
+
 void append_utf8(std::string& out, char32_t codepoint) {
   if (codepoint > 0x10FFFF || (codepoint >= 0xD800 && codepoint <= 0xDFFF)) codepoint = kReplacementCharacter;
   const auto put = [&](char32_t byte) { out.push_back(static_cast<char>(byte)); };

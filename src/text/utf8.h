@@ -31,6 +31,9 @@ Utf8Char decode_utf8(std::string_view text);
 
 bool is_valid_utf8(std::string_view text);
 
+// Where `text` may be cut: the last place up to `at` that isn't amid a character; its end, if that comes first.
+size_t utf8_boundary(std::string_view text, size_t at);
+
 // Appends the encoding of `codepoint`, or U+FFFD where it is not a Unicode scalar value.
 void append_utf8(std::string& out, char32_t codepoint);
 

@@ -59,6 +59,15 @@ TEST(Utf8, NoScalarValueIsReplaced) {
   EXPECT_EQ(text, "\uFFFD\uFFFD");
 }
 
+TEST(Utf8, CutsAreBetweenCharacters) {
+  const std::string text = "a\u00e9\u4e2d\U0001f600";  // of 1, 2, 3 and 4 bytes
+  std::string cuts;
+  for (size_t at = 0; at <= text.size() + 1; at++) cuts += std::to_string(utf8_boundary(text, at)) + ' ';
+  EXPECT_EQ(cuts, "0 1 1 3 3 3 6 6 6 6 10 10 ");
+  EXPECT_EQ(utf8_boundary("\x80\x80\x80\x80\x80\x80", 5), 5u);
+  EXPECT_EQ(utf8_boundary("\x80\x80", 1), 1u);
+}
+
 TEST(Utf8, EveryInvalidByteIsReplaced) {
   EXPECT_EQ(replace_each_invalid_byte("a\xE4\xBDz\xFF\u00e9\xF0\x9F\x98"),
             "a\uFFFD\uFFFDz\uFFFD\u00e9\uFFFD\uFFFD\uFFFD");
