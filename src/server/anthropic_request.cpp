@@ -115,7 +115,13 @@ class Conversation {
     if (*type == "text") {
       const std::string* text = string_at(block, "text");
       if (text == nullptr) return fields_.refuse(where + ".text", "must be a string");
-      add_line(turn.text, *text, turn.has_text);
+      // What the assistant has said after a call may begin with the white space that it said there.
+      const bool goes_on = assistant && (text->starts_with('\n') || text->starts_with(' '));
+      if (goes_on && turn.has_text) {
+        turn.text += *text;
+      } else {
+        add_line(turn.text, *text, turn.has_text);
+      }
     } else if (*type == "tool_result" && !assistant) {
       end_turn(turn);
       add_result(where, block);

@@ -26,7 +26,7 @@ std::shared_ptr<AnswerParserOptions> plan_chat_answer(const ChatPrompt& chat, co
 // so nothing is generated there. Else empty.
 std::function<AnswerEnd()> end_after_only_call(const AnswerParserOptions& reading);
 
-// A writer of chat answers derives from this in place of AnswerWriter and gets what is new as deltas. In a stream a
+// A writer of chat answers derives from this in place of AnswerWriter and gets what is new as deltas. A
 // call is kCallBegin, kCallArguments (maybe several times, maybe never) and kCallEnd, one call after the other.
 class ChatAnswerWriter : public AnswerWriter {
  public:

@@ -38,6 +38,7 @@ class Messages {
   explicit Messages(Items before) : items_(std::move(before)) {}
 
   void add(std::string_view role, Value content) {
+    if (role == "assistant" && goes_on(content)) return;
     flush();
     Entries message;
     set(message, "role", text_value(role));
@@ -73,6 +74,14 @@ class Messages {
   }
 
  private:
+  // What the assistant says between two calls is of one message with them, as in the conversation of a stored response.
+  bool goes_on(const Value& content) {
+    if (!open_ || calls_.empty()) return false;
+    const auto said = std::ranges::find_if(*open_, [](const auto& entry) { return entry.first.text() == "content"; });
+    said->second = text_value(said->second.text() + content.text());
+    return true;
+  }
+
   void flush() {
     if (!open_) return;
     if (!calls_.empty()) set(*open_, "tool_calls", Value::list(std::exchange(calls_, {})));

@@ -112,6 +112,19 @@ TEST(ResponsesRequest, ChoicesOfTools) {
             R"({"type": "allowed_tools", "allowed_tools": {}})");
 }
 
+TEST(ResponsesRequest, WhatWasSaidBetweenCallsIsOneTurn) {
+  const std::string call = R"({"type":"function_call","call_id":"c","name":"f","arguments":"{}"},)";
+  const std::string said = R"({"type":"message","role":"assistant","content":"%"},)";
+  const auto say = [&](const char* text) { return std::string(said).replace(said.find('%'), 1, text); };
+  const std::string result = R"({"type":"function_call_output","call_id":"c","output":"x"})";
+  const std::string told = messages(say("One.") + call + say("Two.") + call + result);
+  EXPECT_EQ(told.find("\"assistant\""), told.rfind("\"assistant\"")) << told;
+  EXPECT_NE(told.find("\"One.Two.\""), std::string::npos) << told;
+  // Without a call between them they are two.
+  const std::string apart = messages(say("One.") + say("Two.") + call + result);
+  EXPECT_NE(apart.find("\"assistant\""), apart.rfind("\"assistant\"")) << apart;
+}
+
 TEST(ResponsesRequest, ItemsMayBeReferredTo) {
   const auto reference = [](const std::string& id) { return R"({"type":"item_reference","id":")" + id + "\"}"; };
   EXPECT_EQ(messages(R"({"role":"user","content":"x"},)" + reference("rs_1") + "," + reference("msg_1") + "," +

@@ -169,29 +169,37 @@ json::object ResponsesWriter::place() const {
   return out;
 }
 
-// An answer that says nothing is an empty message.
-std::string ResponsesWriter::close_last() {
-  std::string out = items_.empty() ? open(Kind::kMessage) : "";
-  return out + close();
-}
-
 std::string ResponsesWriter::chat_end(const Usage& usage) {
-  const std::string closed = close_last();
+  std::string out = items_.empty() ? open(Kind::kMessage) : "";
+  out += close();
   const char* type = finish_ == FinishReason::kLength ? "response.incomplete" : "response.completed";
-  return closed + response_event(type, finished(usage));
+  return out + response_event(type, finished(usage));
 }
 
 std::string ResponsesWriter::failure(const ApiError& error) {
   return response_event("response.failed", response("failed", nullptr, &error));
 }
 
-// The items are those of a stream; its events are not told.
+// The items are those of a stream.
 std::string ResponsesWriter::chat_whole(const std::vector<ChatChoice>& choices, const Usage& usage) {
+  using DeltaKind = AnswerDelta::Kind;
   const ChatChoice& answer = choices[0];
   finish_ = answer.event.finish;
   note_logprobs(answer.event, answer.parts);
-  for (const AnswerDelta& delta : answer.deltas) (void)say(delta);
-  (void)close_last();
+  for (const AnswerDelta& delta : answer.deltas) {
+    if (delta.kind == DeltaKind::kCallBegin) {
+      add(Kind::kCall, delta.text);
+    } else if (delta.kind == DeltaKind::kCallEnd) {
+      items_.back().cut = delta.cut;
+    } else {
+      const Kind kind = delta.kind == DeltaKind::kCallArguments ? Kind::kCall
+                        : delta.kind == DeltaKind::kReasoning   ? Kind::kReasoning
+                                                                : Kind::kMessage;
+      if (items_.empty() || items_.back().kind != kind) add(kind);
+      items_.back().text += delta.text;
+    }
+  }
+  if (items_.empty()) add(Kind::kMessage);
   return finished(usage);
 }
 

@@ -57,7 +57,6 @@ class ResponsesWriter final : public ChatAnswerWriter {
   std::string ensure_open(Kind kind);
   std::string open(Kind kind, const std::string& name = "");
   std::string close();
-  std::string close_last();
   std::string event(const std::string& type, boost::json::object fields);
   std::string response_event(const char* type, const std::string& response);
   boost::json::object place() const;
