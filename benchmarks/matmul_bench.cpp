@@ -1,7 +1,7 @@
 // Speed of the matmul kernels, by weight type and number of columns, beside the limits of the machine measured by the
 // same program: read bandwidth of memory and the rate of int8 dot products (of float multiply-adds for float weights).
 // Weights are streamed from memory, as in a model. Usage: matmul_bench [--threads N] [--isa NAME] [--type NAME]
-// [--columns N] (--type none: the limits alone)
+// [--columns N] [--check] (--type none: the limits alone; --check: fail where a type misses its bar)
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -206,7 +206,7 @@ Bars bars_of(const KernelTable& table, DType type) {
   };
   Bars bars;
   if (is_one_of({DType::kQ4_K, DType::kQ8_0})) bars.bandwidth = 0.85;
-  if (is_one_of({DType::kQ2_K, DType::kQ3_K, DType::kQ6_K})) bars.products = narrow ? 0.3 : 0.45;
+  if (is_one_of({DType::kQ2_K, DType::kQ3_K, DType::kQ6_K, DType::kTQ1_0, DType::kTQ2_0})) bars.products = narrow ? 0.3 : 0.45;
   if (is_one_of({DType::kQ4_0, DType::kQ4_1, DType::kQ5_0, DType::kQ5_1, DType::kQ8_0, DType::kQ4_K, DType::kQ5_K,
                  DType::kIQ4_NL, DType::kIQ4_XS, DType::kMXFP4})) {
     bars.products = narrow ? 0.45 : 0.6;

@@ -234,7 +234,7 @@ void decode_iq1_m(const uint8_t* block, Row row) {
   }
 }
 
-// kBytes bytes of kDigits base-3 digits, digit by digit, from the first of `eights` on; returns what follows. A byte
+// kBytes bytes of kDigits base-3 digits, digit by digit, as biased codes; returns what follows them. A byte
 // holds its digits as a fraction: the byte times 3^position has the digit in front. A word's even and odd bytes are
 // multiplied apart, in 16 bits each.
 template <size_t kBytes, size_t kDigits>
@@ -316,18 +316,11 @@ Int8Decoder decoder(DType type) {
 bool decodes_to_int8(DType type) { return int8_decoder(type, 1, false) != nullptr; }
 
 Int8Decoder int8_decoder(DType type, uint32_t lanes, bool biased) {
-  switch (lanes) {
-    case 1:
-      return biased ? decoder<Row<1, true>>(type) : decoder<Row<1, false>>(type);
-    case 4:
-      return biased ? decoder<Row<4, true>>(type) : decoder<Row<4, false>>(type);
-    case 8:
-      return biased ? decoder<Row<8, true>>(type) : decoder<Row<8, false>>(type);
-    case 16:
-      return biased ? decoder<Row<16, true>>(type) : decoder<Row<16, false>>(type);
-    default:
-      return nullptr;
-  }
+  if (lanes == 1 && !biased) return decoder<Row<1, false>>(type);
+  if (lanes == 4 && !biased) return decoder<Row<4, false>>(type);
+  if (lanes == 8 && !biased) return decoder<Row<8, false>>(type);
+  if (lanes == 16 && biased) return decoder<Row<16, true>>(type);
+  return nullptr;
 }
 
 void decode_to_int8(DType type, const void* in, int8_t* codes, float* scales, size_t values) {

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "backend/cpu/kernels/activation_block.h"
+#include "backend/cpu/kernels/block_format.h"
+#include "backend/cpu/kernels/packed.h"
 
 namespace ingle::cpu {
 namespace {
@@ -76,30 +78,34 @@ class Calls {
   uint32_t per_matrix_ = 0, count_ = 0, first_ = 0;
 };
 
-constexpr size_t fetches_of(size_t column) { return column < kFew ? std::size(kFetches) : 1; }
+// How many of kFetches make a difference. What decodes its weights first reads them from a cache.
+size_t fetches_of(size_t column, DType type) {
+  const bool streams = is_float_type(type) || block_format(type) != nullptr;
+  return column < kFew && streams ? std::size(kFetches) : 1;
+}
 
 // Of each way, by the places in kColumns and kFetches, with one strip at a time and with several.
 using Seconds = std::array<std::array<std::array<double, 2>, std::size(kFetches)>, std::size(kColumns)>;
 
 template <class Visit>
-void for_each_way(const Visit& visit) {
+void for_each_way(DType type, const Visit& visit) {
   for (size_t c = 0; c < std::size(kColumns); c++) {
-    for (size_t f = 0; f < fetches_of(c); f++) {
+    for (size_t f = 0; f < fetches_of(c, type); f++) {
       for (const bool several : {false, true}) visit(c, f, several);
     }
   }
 }
 
-Seconds measure(Calls& calls) {
+Seconds measure(Calls& calls, DType type) {
   std::array<Seconds, kRounds> rounds;
   for (Seconds& seconds : rounds) {
-    for_each_way([&](size_t c, size_t f, bool several) {
+    for_each_way(type, [&](size_t c, size_t f, bool several) {
       const Tiling tiling{.fetch_ahead = kFetches[f], .several_strips = several ? kAllWidths : 0};
       seconds[c][f][several] = calls.seconds(kColumns[c], tiling);
     });
   }
   Seconds medians = {};
-  for_each_way([&](size_t c, size_t f, bool several) {
+  for_each_way(type, [&](size_t c, size_t f, bool several) {
     std::array<double, kRounds> samples;
     for (uint32_t round = 0; round < kRounds; round++) samples[round] = rounds[round][c][f][several];
     std::ranges::nth_element(samples, samples.begin() + kRounds / 2);
@@ -114,14 +120,15 @@ Tiling best_tiling(const KernelTable& table, std::span<const PackedMatrix> alike
   if (alike.empty() || table.name == "scalar") return {};  // which has one way, and takes long
   Calls calls(table, alike, pool);
   if (calls.too_small()) return {};
-  const Seconds seconds = measure(calls);
+  const DType type = alike.front().type;
+  const Seconds seconds = measure(calls, type);
   const auto with_few_columns = [&](size_t f) {
     double sum = 0;
     for (size_t c = 0; c < kFew; c++) sum += std::ranges::min(seconds[c][f]);
     return sum;
   };
   size_t best = 0;
-  for (size_t f = 1; f < std::size(kFetches); f++) {
+  for (size_t f = 1; f < fetches_of(0, type); f++) {
     if (with_few_columns(f) * (best == 0 ? kGain : 1) < with_few_columns(best)) best = f;
   }
   Tiling tiling{.fetch_ahead = kFetches[best], .several_strips = 0};

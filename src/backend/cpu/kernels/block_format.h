@@ -122,7 +122,7 @@ inline constexpr BlockFormat kFormatIQ4_NL = {4, 0, 0, 127, Scales::kHalf, Looku
 inline constexpr BlockFormat kFormatIQ4_XS = {4, 0, 0, 127, Scales::kSuper32, Lookup::kIq4};
 inline constexpr BlockFormat kFormatMXFP4 = {4, 0, 0, 12, Scales::kExponent, Lookup::kMxfp4};
 inline constexpr BlockFormat kFormatTernary = {2, 0, 1, 3, Scales::kSuperOnly};  // TQ2_0, and TQ1_0 unfolded
-// What decode_to_int8 makes of the codebook types, in a thread's scratch.
+// What decode_int8_records makes of the codebook types, in a thread's scratch.
 inline constexpr BlockFormat kFormatInt8 = {8, 0, 0, 127, Scales::kFloat16};
 
 // The format that weights of this type are packed in, or null for the types that are not.

@@ -69,6 +69,7 @@ void matmul(const PackedMatrix& w, uint32_t first_group, uint32_t group_count, c
 
 KernelTable amx_table() {
   KernelTable table = kAvx512Table;
+  CHECK(table.matmul_scratch_bytes <= kScratchBytes);  // its matmul takes what has few columns
   table.name = "amx";
   table.matmul = matmul;
   table.matmul_scratch_bytes = kScratchBytes;

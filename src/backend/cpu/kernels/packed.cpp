@@ -81,9 +81,7 @@ void put_scales(const BlockFormat& format, const RowRecord* rows, uint32_t n, ui
     const size_t size = scale_field(format, at).size;
     size_t same = at;
     while (same < end && scale_field(format, same).size == size) same += size;
-    at = size == 1   ? put_fields<1>(rows, at, same, lanes, out)
-         : size == 2 ? put_fields<2>(rows, at, same, lanes, out)
-                     : put_fields<4>(rows, at, same, lanes, out);
+    at = size == 1 ? put_fields<1>(rows, at, same, lanes, out) : put_fields<2>(rows, at, same, lanes, out);
   }
 }
 

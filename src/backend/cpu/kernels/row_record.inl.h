@@ -27,10 +27,10 @@ T load(const uint8_t* p) {
 }
 
 // Up to 256 columns of one row. `scales` holds the bytes of its row in Scales' order: byte i of lane l of the packed
-// scales is scales[i] of row l for byte-sized fields; 16- and 32-bit fields take two or four of them.
+// scales is scales[i] of row l for byte-sized fields; 16-bit fields take two of them.
 struct RowRecord {
   uint8_t codes[kSuper];
-  uint8_t scales[kSuper / 16 * 4];
+  uint8_t scales[4 * kRecord];  // of the longest, kHalfMin
 };
 
 // Eight codes at a time, a byte each, in a word: bits that a shift moves into the next byte are masked away.
