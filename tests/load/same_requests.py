@@ -6,6 +6,8 @@ import random
 CHAT, COMPLETIONS = "/v1/chat/completions", "/v1/completions"
 SEED = 20251121
 WORDS = "the rain in Spain stays mainly in the plain and nobody minds".split()
+# Lengths of answers that come to need more pages than there are, so that some lose theirs and are computed again.
+OUTGROWING = (100, 200)
 BEGINNINGS = ("", "You are a helpful assistant. " * 2, "Once upon a time there was a server. " * 3)
 SCHEMA = {"type": "object", "properties": {"kind": {"enum": ["cat", "dog"]}, "age": {"type": "integer", "minimum": 3, "maximum": 27},
                                            "tags": {"type": "array", "items": {"type": "boolean"}, "maxItems": 3}},
@@ -36,6 +38,8 @@ class Kind:
     def completion(self, chance, text, length):
         self.body.update(prompt=text, n=chance.randrange(1, 4), ignore_eos=chance.random() < 0.5, logprobs=chance.choice([None, 2]),
                          echo=chance.random() < 0.3)
+        if self.body["ignore_eos"]:
+            self.body["max_tokens"] = chance.choice(OUTGROWING)
         return COMPLETIONS
 
     def schema(self, chance, text, length):
@@ -56,7 +60,7 @@ class Kind:
 
     def long(self, chance, text, length):
         words = " ".join(random.Random(SEED + self.number // 16).choices(WORDS, k=100 * length))
-        self.body.update(prompt=words + text, ignore_eos=True)
+        self.body.update(prompt=words + text, ignore_eos=True, max_tokens=chance.choice([5, *OUTGROWING]))
         return COMPLETIONS
 
     def turns(self, chance, text, length):
@@ -79,9 +83,10 @@ class Kind:
 
 def events(raw):
     """The JSON of a stream's events, which must end as such; or that of a whole answer."""
-    if not raw.startswith(b"data: "):
+    if raw.startswith(b"{"):
         return [json.loads(raw)]
-    lines = [line for line in raw.decode().split("\n\n") if line]
+    # Comments keep a stream alive that waits.
+    lines = [line for line in raw.decode().split("\n\n") if line and not line.startswith(":")]
     assert lines[-1] == "data: [DONE]", f"the stream ends with {lines[-1]!r}"
     return [json.loads(line.removeprefix("data: ")) for line in lines[:-1]]
 
