@@ -206,7 +206,8 @@ Bars bars_of(const KernelTable& table, DType type) {
   };
   Bars bars;
   if (is_one_of({DType::kQ4_K, DType::kQ8_0})) bars.bandwidth = 0.85;
-  if (is_one_of({DType::kQ2_K, DType::kQ3_K, DType::kQ6_K, DType::kTQ1_0, DType::kTQ2_0})) bars.products = narrow ? 0.3 : 0.45;
+  if (is_one_of({DType::kQ2_K, DType::kQ3_K, DType::kQ6_K, DType::kTQ1_0, DType::kTQ2_0}))
+    bars.products = narrow ? 0.3 : 0.45;
   if (is_one_of({DType::kQ4_0, DType::kQ4_1, DType::kQ5_0, DType::kQ5_1, DType::kQ8_0, DType::kQ4_K, DType::kQ5_K,
                  DType::kIQ4_NL, DType::kIQ4_XS, DType::kMXFP4})) {
     bars.products = narrow ? 0.45 : 0.6;
