@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <memory>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include "base/format_units.h"
 #include "command.h"
 #include "files.h"
@@ -117,7 +121,16 @@ Result<std::shared_ptr<boost::asio::ssl::context>> tls_of(const Options& options
   return load_tls(certificates, key);
 }
 
+// The C library would have eight pools of memory for each core, and each would keep what the largest answer took that
+// was made by one of its threads: slow readers of long answers left 10 to 35 MB behind. Few threads allocate at a time.
+void share_memory_between_threads() {
+#ifdef __GLIBC__
+  ::mallopt(M_ARENA_MAX, 2);
+#endif
+}
+
 Status serve(const Options& options, Console& console) {
+  share_memory_between_threads();
   ASSIGN_OR_RETURN(const AccessOptions access, access_of(options));
   ServerOptions server = options.server;
   ASSIGN_OR_RETURN(server.tls, tls_of(options));
