@@ -41,7 +41,7 @@ def main():
     for name, cls, comment in TABLES:
         words = packed(cls)
         out.append(f"// {cls.grid_shape[1]} elements of {comment}.")
-        out.append(f"constexpr std::array<uint16_t, {len(words)}> {name} = {{")
+        out.append(f"inline constexpr std::array<uint16_t, {len(words)}> {name} = {{")
         for i in range(0, len(words), 14):
             out.append("    " + " ".join(f"0x{w:04x}," for w in words[i : i + 14]))
         out.append("};")

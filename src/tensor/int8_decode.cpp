@@ -5,11 +5,10 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "tensor/codebooks.h"
 
 namespace ingle {
 namespace {
-
-#include "tensor/iq_grids.inc"
 
 constexpr size_t kBlock = 256;
 constexpr size_t kGroups = kBlock / kInt8ScaleValues;
@@ -30,11 +29,6 @@ constexpr std::array<std::array<int8_t, kElements>, kEntries> expand(const std::
 constexpr uint64_t every_byte(uint8_t byte) { return byte * uint64_t{0x0101010101010101}; }
 constexpr uint64_t kBias = every_byte(128);
 
-// IQ1's codes are 8 * grid + 1 or - 1, as the block says; here 8 * grid + 128.
-constexpr std::array<int8_t, 3> kIq1Levels = {120, -128, -120};
-constexpr std::array<int8_t, 3> kIq2Levels = {8, 25, 43};
-constexpr std::array<int8_t, 8> kIq3XxsLevels = {4, 12, 20, 28, 36, 44, 52, 62};
-constexpr std::array<int8_t, 8> kIq3SLevels = {1, 3, 5, 7, 9, 11, 13, 15};
 constexpr auto kIq1 = expand<8>(kIq1Grid, kIq1Levels);
 constexpr auto kIq2Xxs = expand<8>(kIq2XxsGrid, kIq2Levels);
 constexpr auto kIq2Xs = expand<8>(kIq2XsGrid, kIq2Levels);
@@ -60,25 +54,11 @@ constexpr std::array<uint64_t, 256> kSignMasks = [] {
   return masks;
 }();
 
-// By seven stored sign bits; the eighth makes their number even.
 constexpr std::array<uint64_t, 128> kEvenSignMasks = [] {
   std::array<uint64_t, 128> masks{};
-  for (uint32_t seven = 0; seven < masks.size(); ++seven)
-    masks[seven] = kSignMasks[seven | (std::popcount(seven) & 1) << 7];
+  for (size_t seven = 0; seven < masks.size(); ++seven) masks[seven] = kSignMasks[kEvenSigns[seven]];
   return masks;
 }();
-
-// The small scales as the blocks hold them, with the type's factors; times d they are exact for finite d.
-template <size_t kCount, typename Of>
-constexpr std::array<float, kCount> scale_table(Of of) {
-  std::array<float, kCount> table{};
-  for (size_t s = 0; s < kCount; ++s) table[s] = of(static_cast<float>(s));
-  return table;
-}
-constexpr auto kIq1Scales = scale_table<8>([](float s) { return (2 * s + 1) * 0.125f; });
-constexpr auto kIq2Scales = scale_table<16>([](float s) { return (0.5f + s) * 0.25f; });
-constexpr auto kIq3XxsScales = scale_table<16>([](float s) { return (0.5f + s) * 0.5f; });
-constexpr auto kIq3SScales = scale_table<16>([](float s) { return 1 + 2 * s; });
 
 // Below, loops over a sub-block are unrolled, so that shifts by their counters are by constants.
 
