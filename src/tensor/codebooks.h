@@ -11,7 +11,8 @@ namespace ingle {
 
 #include "tensor/iq_grids.inc"
 
-// The values of a grid's elements. IQ1's codes are 8 * grid + 1 or - 1, as the block says; here 8 * grid + 128.
+// The values of a grid's elements. IQ1's codes are 8 * grid + 1 or - 1, as the block says; its levels are 8 * grid with
+// the bias of 128 that unsigned codes have.
 inline constexpr std::array<int8_t, 3> kIq1Levels = {120, -128, -120};
 inline constexpr std::array<int8_t, 3> kIq2Levels = {8, 25, 43};
 inline constexpr std::array<int8_t, 8> kIq3XxsLevels = {4, 12, 20, 28, 36, 44, 52, 62};
@@ -32,7 +33,8 @@ constexpr std::array<float, kCount> scale_table(Of of) {
   for (size_t s = 0; s < kCount; ++s) table[s] = of(static_cast<float>(s));
   return table;
 }
-inline constexpr auto kIq1Scales = scale_table<8>([](float s) { return (2 * s + 1) * 0.125f; });
+// IQ1's are three bits: the fourth may be anything.
+inline constexpr auto kIq1Scales = scale_table<16>([](float s) { return (2 * (s < 8 ? s : s - 8) + 1) * 0.125f; });
 inline constexpr auto kIq2Scales = scale_table<16>([](float s) { return (0.5f + s) * 0.25f; });
 inline constexpr auto kIq3XxsScales = scale_table<16>([](float s) { return (0.5f + s) * 0.5f; });
 inline constexpr auto kIq3SScales = scale_table<16>([](float s) { return 1 + 2 * s; });

@@ -78,7 +78,7 @@ class Calls {
   uint32_t per_matrix_ = 0, count_ = 0, first_ = 0;
 };
 
-// How many of kFetches make a difference. What decodes its weights first reads them from a cache.
+// How many of kFetches make a difference. Tiles of what is decoded first read a cache; decoding asks ahead by itself.
 size_t fetches_of(size_t column, DType type) {
   const bool streams = is_float_type(type) || block_format(type) != nullptr;
   return column < kFew && streams ? std::size(kFetches) : 1;

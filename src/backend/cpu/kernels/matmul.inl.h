@@ -84,6 +84,7 @@ struct MatmulKernels {
   static constexpr size_t kInputBytes = 15 << 10;
   // Groups decoded at a time: they share what is gathered of the activations, and with it fit the first-level cache.
   static constexpr uint32_t kDecodedGroups = 4;
+  static constexpr uint32_t kDecodedAhead = 2;  // groups between the one that is decoded and the one asked for
   static constexpr size_t kScratchBytes = kInputBytes + kDecodedGroups * kInt8RecordsBytes;
   static constexpr PackTarget kTarget = {Isa::kLanes, Isa::kSignedBias};
 
@@ -180,6 +181,14 @@ struct MatmulKernels {
     return reinterpret_cast<const uint8_t*>(w.data) + slice.offset + call.first_group * slice.group_bytes;
   }
 
+  // Of the call's groups, slice by slice; null beyond the last.
+  static const uint8_t* nth_group(const PackedMatrix& w, const Call& call, uint32_t n) {
+    const uint32_t s = n / call.group_count;
+    if (s >= slice_count(w.type, w.cols)) return nullptr;
+    const Slice slice = slice_at(w, s, kTarget);
+    return first_group(w, call, slice) + n % call.group_count * slice.group_bytes;
+  }
+
   // Codebook types: a few groups of a slice are decoded once for all columns.
   static void decoded_slices(const PackedMatrix& w, Call call) {
     CHECK(is_block_quantized(w.type));
@@ -196,7 +205,8 @@ struct MatmulKernels {
       for (uint32_t g = 0; g < call.group_count; g += kDecodedGroups) {
         const uint32_t count = call.group_count - g < kDecodedGroups ? call.group_count - g : kDecodedGroups;
         for (uint32_t i = 0; i < count; i++, group += slice.group_bytes) {
-          decode_int8_records(w.type, group, records + i * kInt8RecordsBytes, kTarget);
+          const uint8_t* ahead = nth_group(w, call, s * call.group_count + g + i + kDecodedAhead);
+          decode_int8_records(w.type, group, ahead, records + i * kInt8RecordsBytes, kTarget);
         }
         call.out = out + g * kGroupRows;
         all_columns<Tile>(call, {records, count, slice.cols, kInt8RecordsBytes, s != 0, tiling});

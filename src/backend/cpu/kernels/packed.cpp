@@ -379,9 +379,11 @@ void unpack_row(const PackedMatrix& from, uint32_t row, float* out, PackTarget t
   }
 }
 
-void decode_int8_records(DType type, const uint8_t* group, void* records, PackTarget target) {
+void decode_int8_records(DType type, const uint8_t* group, const uint8_t* ahead, void* records, PackTarget target) {
   if (target.lanes == kGroupRows && target.signed_bias != 0) {
-    if (const GroupDecoder decode = vbmi_group_decoder(type)) return decode(group, static_cast<uint8_t*>(records));
+    if (const GroupDecoder decode = vbmi_group_decoder(type)) {
+      return decode(group, ahead, static_cast<uint8_t*>(records));
+    }
   }
   const Int8Decoder decode = int8_decoder(type, target.lanes, target.signed_bias != 0);
   CHECK(decode != nullptr);

@@ -40,8 +40,8 @@ void pack_group(const PackedMatrix& to, uint32_t group, const void* src, size_t 
 void unpack_row(const PackedMatrix& from, uint32_t row, float* out, PackTarget target);
 
 // Writes a group of a slice of a codebook type as records of kFormatInt8: [kGroupRows / lanes] of them,
-// kInt8RecordsBytes in all.
+// kInt8RecordsBytes in all. `ahead`, another group or null, is asked for in the meantime where that pays.
 inline constexpr size_t kInt8RecordsBytes = kFormatInt8.record_bytes(kRecord, kGroupRows);
-void decode_int8_records(DType type, const uint8_t* group, void* records, PackTarget target);
+void decode_int8_records(DType type, const uint8_t* group, const uint8_t* ahead, void* records, PackTarget target);
 
 }  // namespace ingle::cpu
