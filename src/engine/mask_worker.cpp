@@ -31,7 +31,7 @@ enum class Pace : uint8_t { kQuick, kUnknown, kSlow };
 constexpr uint32_t kMostAtWork[] = {kMaxThreads, 8, 8};
 
 Error takes_too_long(std::chrono::milliseconds most) {
-  return {ErrorCode::kResourceExhausted,
+  return {ErrorCode::kInvalidArgument,
           fmt::format("the grammar took more than {} ms to say which token may come next", most.count()),
           "simplify it"};
 }

@@ -133,6 +133,9 @@ xgrammar::TokenizerInfo tokenizer_info(const Tokenizer& tokenizer, uint32_t voca
 }
 
 Error no_longer_awaited() { return {ErrorCode::kCancelled, "no grammars are compiled any more", ""}; }
+Error others_compile() {
+  return {ErrorCode::kResourceExhausted, "other grammars are still being compiled", "try again later"};
+}
 
 }  // namespace
 
@@ -156,8 +159,12 @@ struct Grammars::Shared {
   void keep(const std::string& text, const std::shared_ptr<const Grammar>& constraint, size_t bytes);
   void compile(const std::string& text, Job& job);
   Compiled wait(const Job& job, std::unique_lock<std::mutex>& lock, const GrammarsOptions& options,
-                Clock::time_point begin);
+                Clock::time_point begin, uint32_t before);
   bool has_place(const GrammarsOptions& options);
+  // Until when somebody may wait who is not to do so after `last`; `before` others wait longer.
+  Clock::time_point last_moment(uint32_t before, Clock::time_point last, const GrammarsOptions& options) const {
+    return before < options.max_waiting ? last : std::min(last, progress + options.standstill);
+  }
 
   const Tokenizer& tokenizer;
   const uint32_t vocab;
@@ -167,10 +174,28 @@ struct Grammars::Shared {
   std::unordered_map<std::string, std::shared_ptr<Job>> jobs;
   bool ended = false;                    // nobody waits
   uint32_t compiling = 0, given_up = 0;  // the latter: threads that go on with what nobody waits for
-  std::list<Kept> kept;                  // last used first
+  uint32_t waiting = 0;
+  Clock::time_point progress;  // when the first of those that wait came, or a grammar was done since
+  std::list<Kept> kept;        // last used first
   std::unordered_map<std::string, std::list<Kept>::iterator> kept_by_text;
   size_t kept_bytes = 0;
   std::optional<xgrammar::TokenizerInfo> info;  // once the first grammar is wanted
+};
+
+// One that waits, with the mutex locked at its beginning and end.
+class Grammars::Waiting {
+ public:
+  explicit Waiting(Shared& shared) : before(shared.waiting++), shared_(shared) {
+    if (before == 0) shared.progress = Shared::Clock::now();
+  }
+  ~Waiting() { shared_.waiting--; }
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+
+  const uint32_t before;  // others that waited when it came
+
+ private:
+  Shared& shared_;
 };
 
 std::shared_ptr<const Grammar> Grammars::Shared::find(const std::string& text) {
@@ -220,6 +245,7 @@ void Grammars::Shared::compile(const std::string& text, Job& job) {
   const std::lock_guard lock(mutex);
   if (result->ok()) keep(text, **result, bytes);
   job.result = std::move(result);
+  progress = Clock::now();
   jobs.erase(text);
   (job.given_up ? given_up : compiling)--;
   changed.notify_all();
@@ -243,6 +269,7 @@ Grammars::Compiled Grammars::compile(const std::string& grammar) {
   const Permits::Lent lent;  // until after the lock
   std::unique_lock lock(shared_->mutex);
   if (std::shared_ptr<const Grammar> known = shared_->find(grammar)) return known;
+  const Waiting waiting(*shared_);
   std::shared_ptr<Shared::Job> job;
   while (job == nullptr) {
     if (shared_->ended) return no_longer_awaited();
@@ -259,12 +286,13 @@ Grammars::Compiled Grammars::compile(const std::string& grammar) {
       }
       shared_->jobs.emplace(grammar, job);
       shared_->compiling++;
-    } else if (shared_->changed.wait_until(lock, begin + options_.deadline) == std::cv_status::timeout &&
-               !shared_->has_place(options_)) {
-      return Error{ErrorCode::kResourceExhausted, "other grammars are still being compiled", "try again later"};
+    } else {
+      const auto last = shared_->last_moment(waiting.before, begin + options_.deadline, options_);
+      if (Shared::Clock::now() >= last) return others_compile();
+      shared_->changed.wait_until(lock, last);
     }
   }
-  return shared_->wait(*job, lock, options_, begin);
+  return shared_->wait(*job, lock, options_, begin, waiting.before);
 }
 
 void Grammars::end_waits() {
@@ -275,11 +303,11 @@ void Grammars::end_waits() {
 
 // With the mutex locked. Nobody computes faster than the clock goes, so nothing is missed until it is looked at again.
 Grammars::Compiled Grammars::Shared::wait(const Job& job, std::unique_lock<std::mutex>& lock,
-                                          const GrammarsOptions& options, Clock::time_point begin) {
-  const Clock::time_point last = begin + options.patience;
+                                          const GrammarsOptions& options, Clock::time_point begin, uint32_t before) {
   while (!job.result) {
     if (ended) return no_longer_awaited();
-    const Clock::time_point now = Clock::now();
+    const Clock::time_point now = Clock::now(), patience = begin + options.patience;
+    const Clock::time_point last = last_moment(before, patience, options);
     const auto left = options.deadline - (job.time ? job.time->used() : std::chrono::nanoseconds(0));
     if (left <= std::chrono::nanoseconds(0)) {
       has_place(options);  // and who waits for one is told
@@ -287,9 +315,10 @@ Grammars::Compiled Grammars::Shared::wait(const Job& job, std::unique_lock<std::
                    fmt::format("the grammar takes more than {} s to compile", options.deadline.count() / 1000),
                    "ask for something simpler"};
     }
-    if (now >= last) {
+    if (now >= patience) {
       return Error{ErrorCode::kResourceExhausted, "the machine is too busy to compile the grammar", "try again later"};
     }
+    if (now >= last) return others_compile();
     changed.wait_until(lock, std::min<Clock::time_point>(last, now + left));
   }
   return *job.result;

@@ -31,6 +31,10 @@ struct GrammarsOptions {
   // clock on the wall, after which it is to be asked for later.
   std::chrono::milliseconds deadline{5'000}, patience{20'000};
   uint32_t max_compiling = 2;  // at the same time
+  // Whoever waits holds one of the threads that other requests want, too: beyond so many, others wait no longer than
+  // that for the next grammar that is done.
+  uint32_t max_waiting = 8;
+  std::chrono::milliseconds standstill{2'000};
   size_t cache_bytes = size_t{128} << 20;
 };
 
@@ -59,7 +63,7 @@ class Grammars {
   Grammars& operator=(const Grammars&) = delete;
 
   // Errors of all: kInvalidArgument, kUnsupported (what can't be honoured, and why); kResourceExhausted (others are
-  // being compiled and take too long).
+  // being compiled and take too long, or many wait for them).
   Compiled json_object();
   Compiled json_schema(const jinja::Value& schema);
   Compiled regex(std::string_view pattern);
@@ -74,6 +78,7 @@ class Grammars {
 
  private:
   struct Shared;
+  class Waiting;
   const GrammarsOptions options_;
   const std::shared_ptr<Shared> shared_;  // with the threads that compile
 };

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <future>
 #include <random>
 #include <thread>
 
@@ -207,6 +208,25 @@ TEST(Grammars, WhatTakesTooLongIsRefused) {
 TEST(Grammars, WhatWasRefusedTakesNoPlaceFromOthers) {
   const GrammarWorld world({.deadline = std::chrono::milliseconds(30), .max_compiling = 1});
   EXPECT_THAT(GrammarWorld::error(world.grammars->regex("([a-m]{0,40}[g-z]{0,40}){0,40}")), HasSubstr("to compile"));
+  EXPECT_TRUE(world.grammars->regex("abc").ok());
+}
+
+TEST(Grammars, OfManyThatWaitForASlowOneSomeAreToAskLater) {
+  const GrammarWorld world({.deadline = std::chrono::seconds(60),
+                            .max_compiling = 1,
+                            .max_waiting = 2,
+                            .standstill = std::chrono::milliseconds(20)});
+  const auto slow = [&world] { return world.grammars->regex("([a-m]{0,40}[g-z]{0,40}){0,40}"); };
+  std::future<Grammars::Compiled> first = std::async(std::launch::async, slow),
+                                  second = std::async(std::launch::async, slow);
+  std::this_thread::sleep_for(std::chrono::milliseconds(60));  // nothing was done for so long
+  const Grammars::Compiled third = world.grammars->regex("abc");
+  ASSERT_EQ(first.wait_for(std::chrono::seconds(0)), std::future_status::timeout)
+      << "the machine is too fast for this test";
+  ASSERT_FALSE(third.ok());
+  EXPECT_EQ(third.error().code, ErrorCode::kResourceExhausted);
+  EXPECT_TRUE(first.get().ok());
+  EXPECT_TRUE(second.get().ok());
   EXPECT_TRUE(world.grammars->regex("abc").ok());
 }
 
