@@ -32,7 +32,7 @@ std::string again(uint64_t seed) {
 }
 
 TEST(SchedulerSimulation, KeepsItsPromisesUnderEveryLoad) {
-  uint64_t preemptions = 0, finished = 0, left = 0, late = 0;
+  uint64_t preemptions = 0, finished = 0, left = 0, late = 0, right_guesses = 0, wrong_guesses = 0;
   uint32_t most_passes = 0;
   for (uint64_t seed = kFirst; seed < kFirst + kSeeds; seed++) {
     Simulation simulation(random_plan(seed));
@@ -41,6 +41,8 @@ TEST(SchedulerSimulation, KeepsItsPromisesUnderEveryLoad) {
     finished += simulation.finished();
     left += simulation.left();
     late += simulation.late();
+    right_guesses += simulation.right_guesses();
+    wrong_guesses += simulation.wrong_guesses();
     most_passes = std::max(most_passes, simulation.most_passes());
   }
   if (kSeeds < 100) return;
@@ -49,6 +51,8 @@ TEST(SchedulerSimulation, KeepsItsPromisesUnderEveryLoad) {
   EXPECT_GT(finished, 10 * kSeeds);
   EXPECT_GT(left, kSeeds);
   EXPECT_GT(late, 10 * kSeeds);
+  EXPECT_GT(right_guesses, 10 * kSeeds);
+  EXPECT_GT(wrong_guesses, 10 * kSeeds);
   EXPECT_EQ(most_passes, kMostPassedOver);
 }
 

@@ -77,6 +77,7 @@ SimulationPlan random_plan(uint64_t seed) {
       client.late_every = 1 + chance.below(5);
       client.late_ms = 1 + chance.below(chance.one_in(2) ? 20 : 1000);
     }
+    if (chance.one_in(2)) client.guesses_of_ten = 1 + chance.below(10);
     plan.clients.push_back(std::move(client));
   }
   return plan;
@@ -148,6 +149,24 @@ void Simulation::pick_late() {
   }
 }
 
+// At the next tokens of some that decode, now and then wrong.
+void Simulation::guess() {
+  uint32_t room = kMaxGuesses;
+  for (Sequence* sequence : scheduler_.running()) {
+    const SimulatedClient& client = client_of(sequence);
+    const uint32_t to_come = sequence->prompt_tokens + client.answer_tokens - sequence->length();
+    if (client.guesses_of_ten == 0 || sequence->pending() != 1 || to_come <= 1) continue;
+    std::vector<TokenId> tokens(std::min(room, to_come - 1));
+    for (uint32_t i = 0; i < tokens.size(); i++) {
+      const uint32_t position = sequence->length() + i;
+      const bool wrong = (sequence->arrival * 7 + position * 3) % 10 >= client.guesses_of_ten;
+      tokens[i] = (token_at(*sequence, position) + wrong) % 3;
+    }
+    scheduler_.guess(sequence, tokens);
+    room -= sequence->guesses;
+  }
+}
+
 // There is nothing to compute for those who have a place before their tokens are picked.
 void Simulation::wait_for_late() {
   if (scheduler_.running().empty()) return fault("nothing is done though somebody waits");
@@ -162,6 +181,7 @@ void Simulation::wait_for_late() {
 void Simulation::step() {
   if (present_.empty()) return;
   const Before before = look();
+  guess();
   const Step& step = scheduler_.next(pacer_);
   audit();
   check_victims(before);
@@ -185,9 +205,13 @@ void Simulation::answer(const std::vector<OutputRow>& rows) {
   for (const OutputRow& row : rows) {
     SimulatedClient& client = client_of(row.sequence);
     if (row.deliver && client.delivered++ != row.position) fault("a prompt's logits come twice or in the wrong order");
-    if (!row.sample) continue;
+    // Behind the end, a late token or a wrong guess nothing counts.
+    const bool counts = !row.sequence->tables.empty() && client.picks_ms == 0 && row.sequence->pending() == 0;
+    if (!row.sample || !counts) continue;
+    if (row.position + 1 != row.sequence->length()) fault("a row of another position");
     if (client.late_every > 0 && row.position % client.late_every == 0) {
       client.picks_ms = now_ms_ + client.late_ms;
+      scheduler_.drop_guesses(row.sequence);
       late_++;
     } else {
       append(row.sequence);
@@ -195,9 +219,15 @@ void Simulation::answer(const std::vector<OutputRow>& rows) {
   }
 }
 
+// Any text will do, but the same whenever it is computed again.
+TokenId Simulation::token_at(const Sequence& sequence, uint32_t position) const {
+  return static_cast<TokenId>((sequence.arrival * 31 + position) % 3);
+}
+
 void Simulation::append(Sequence* sequence) {
-  // Any text will do, but the same whenever it is computed again.
-  scheduler_.append(sequence, static_cast<TokenId>((sequence->arrival * 31 + sequence->length() - 1) % 3));
+  const uint32_t guesses = sequence->guesses;
+  scheduler_.append(sequence, token_at(*sequence, sequence->length()));
+  if (guesses > 0) (sequence->guesses > 0 || sequence->pending() == 0 ? right_guesses_ : wrong_guesses_)++;
   const SimulatedClient& client = client_of(sequence);
   if (sequence->length() < sequence->prompt_tokens + client.answer_tokens) return;
   if (client.delivered != (sequence->all_prompt_logits ? sequence->prompt_tokens : 0)) {

@@ -30,6 +30,7 @@ struct SimulatedClient {
   uint32_t answer_tokens = 1;
   uint32_t late_every = 0;  // its token at every so manieth position is picked late; 0: none is
   double late_ms = 0;
+  uint32_t guesses_of_ten = 0;  // guesses at its next tokens that are right, of ten; 0: nobody guesses
 
   // What was seen of it.
   double picks_ms = 0;      // when a token that is late will be picked; 0: none is late
@@ -55,6 +56,8 @@ class Simulation {
   uint64_t steps() const { return steps_; }
   uint32_t finished() const { return finished_; }
   uint64_t late() const { return late_; }
+  uint64_t right_guesses() const { return right_guesses_; }
+  uint64_t wrong_guesses() const { return wrong_guesses_; }
   uint32_t left() const { return left_; }
   uint64_t preemptions() const { return scheduler_.preemptions(); }
   uint32_t most_passes() const { return most_passes_; }
@@ -70,6 +73,7 @@ class Simulation {
 
   void come_and_leave();
   void pick_late();
+  void guess();
   void step();
   void wait_for_late();
   Before look() const;
@@ -79,6 +83,7 @@ class Simulation {
   void check_step(const Step& step);
   void check_turns(const Step& step);
   void answer(const std::vector<OutputRow>& rows);
+  TokenId token_at(const Sequence& sequence, uint32_t position) const;
   void append(Sequence* sequence);
   void end(size_t index);
   void audit();
@@ -92,7 +97,8 @@ class Simulation {
   std::vector<size_t> present_;  // clients that wait or run, by arrival
   double now_ms_ = 0;
   uint64_t steps_ = 0, step_limit_ = 0, late_ = 0;  // the last: tokens
-  double burst_left_ = 0;                           // cost of prompts that the pacer does not count
+  uint64_t right_guesses_ = 0, wrong_guesses_ = 0;
+  double burst_left_ = 0;  // cost of prompts that the pacer does not count
   uint32_t finished_ = 0, left_ = 0, most_passes_ = 0;
   std::string fault_;
 };
