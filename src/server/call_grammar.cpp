@@ -304,6 +304,7 @@ std::optional<WantedOutput> wanted_calls(const ChatTools& tools, const Tokenizer
   }
   if (!tools.any_strict()) return std::nullopt;
   const auto check = std::make_shared<CallCheck>(CallCheck{tools, syntax, in_reasoning, nullptr});
+  reading.holds_marked = [check] { return check->grammar != nullptr; };
   reading.takes = [check, &tokenizer](std::string_view name, std::string_view arguments) {
     return check->takes(tokenizer, name, arguments);
   };

@@ -189,6 +189,23 @@ class StrictToolsTest : public CallGrammarTest {
   const std::string free = R"({"name": "g", "arguments": {"n": [3]}})";
 };
 
+TEST_F(StrictToolsTest, ArgumentsThatAreHeldComeAsTheyAreWritten) {
+  const auto begun = [](const std::shared_ptr<AnswerParserOptions>& reading, const std::string& text) {
+    return !AnswerParser(reading).push(text).empty();
+  };
+  const std::string call = R"({"name": "f", "arguments": {"n": )";
+  for (const auto& [format, mark] :
+       {std::pair{CallFormat::kHermes, "<tool_call>\n"}, std::pair{CallFormat::kMistral, "[TOOL_CALLS]["}}) {
+    syntax.calls = format;
+    const Held held = hold(strict_tools());
+    EXPECT_TRUE(begun(held.reading, mark + call));
+    held.reading->holds_marked = nullptr;
+    EXPECT_FALSE(begun(held.reading, mark + call));
+  }
+  syntax.calls = CallFormat::kJson;
+  EXPECT_FALSE(begun(hold(strict_tools()).reading, call));
+}
+
 TEST_F(StrictToolsTest, TextIsFreeAndCallsAreHeld) {
   for (const CallFormat format : {CallFormat::kHermes, CallFormat::kQwenXml}) {
     syntax.calls = format;

@@ -60,6 +60,10 @@ const AnswerParserOptions::Tool* AnswerParser::find_tool(std::string_view name) 
   return found == options_->tools.end() ? nullptr : &*found;
 }
 
+bool AnswerParser::streams_arguments() const {
+  return options_->stream_arguments || (!opener_->only_known && options_->holds_marked && options_->holds_marked());
+}
+
 bool AnswerParser::may_be_called(std::string_view name) const {
   if (opener_->only_known) return find_tool(name) != nullptr;
   return !name.empty() && name.size() <= kMaxNameBytes &&
@@ -201,7 +205,7 @@ void AnswerParser::begin_object(State state) {
   arguments_.clear();
   if (state == State::kObject) {
     name_.reset();
-  } else if (options_->stream_arguments) {
+  } else if (streams_arguments()) {
     begin_call(*name_);
     say(Kind::kCallArguments, "{");
     attempt_.clear();
@@ -238,7 +242,7 @@ void AnswerParser::member_event(Event event, char byte) {
     if (std::exchange(first_key_, false) && opener_->only_known && !is_call_key(key)) give_back(attempt_.size());
   } else if (event == Event::kValueBegin) {
     value_ = attempt_.size() - 1;
-    const bool tell = options_->stream_arguments && byte == '{' && is_arguments_key(key) && name_;
+    const bool tell = byte == '{' && streams_arguments() && is_arguments_key(key) && name_;
     if (!tell || !may_be_called(*name_)) return;
     begin_call(*name_);
     in_arguments_ = true;

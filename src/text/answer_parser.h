@@ -56,6 +56,9 @@ struct AnswerParserOptions {
   // Arguments are told as they come. Without it a call is told once all of it is there and valid, which is the only way
   // to be sure that it is one, unless a grammar holds the model to it. One that breaks or is cut off then ends early.
   bool stream_arguments = false;
+  // Whether a grammar holds what follows the mark of the model's own form, so that the arguments of these calls may be
+  // told as they come, too. None: no.
+  std::function<bool()> holds_marked;
   // The answer begins with its calls, in the model's own form, or has none.
   bool calls_first = false;
   // Whether a call in another form than the model's own, which no grammar has held, is one that its function takes;
@@ -128,6 +131,8 @@ class AnswerParser {
   void open(const Opener& opener);
   void end_reasoning();
   void finish_calls();
+
+  bool streams_arguments() const;
 
   // Calls (answer_calls.cpp). Each of these has its byte in attempt_ already.
   void call_byte(char byte);

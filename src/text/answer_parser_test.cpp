@@ -324,6 +324,21 @@ TEST(AnswerParser, ArgumentsAsTheyCome) {
   EXPECT_EQ(read(mistral, "[TOOL_CALLS]f[ARGS]{\"x\":1"), "0:f{\"x\":1;");
 }
 
+TEST(AnswerParser, ArgumentsThatAGrammarHoldsAsTheyCome) {
+  Options held = options(CallFormat::kHermes);
+  bool holds = true;
+  held.holds_marked = [&holds] { return holds; };
+  const auto begun = [&held](const std::string& text) {
+    AnswerParser parser(std::make_shared<Options>(held));
+    return !parser.push(text).empty();
+  };
+  EXPECT_TRUE(begun("<tool_call>{\"name\": \"f\", \"arguments\": {\"a\""));
+  EXPECT_FALSE(begun("{\"name\": \"f\", \"arguments\": {\"a\"")) << "nothing holds what has no mark";
+  EXPECT_FALSE(begun("```json\n{\"name\": \"f\", \"arguments\": {\"a\""));
+  holds = false;
+  EXPECT_FALSE(begun("<tool_call>{\"name\": \"f\", \"arguments\": {\"a\"")) << "there is no grammar";
+}
+
 TEST(AnswerParser, MemoryIsBounded) {
   const Options hermes = options(CallFormat::kHermes);
   for (const std::string& text :
