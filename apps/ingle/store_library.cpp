@@ -17,6 +17,15 @@ LibraryModel library_model(const StoredModel& model) {
   return out;
 }
 
+// Of a model that is looked for: what can be no name here names none.
+Result<ModelRef> known_ref(const std::string& name) {
+  Result<ModelRef> ref = ModelRef::parse(name);
+  if (ref.ok()) return ref;
+  Error error = ref.error();
+  error.code = ErrorCode::kNotFound;
+  return error;
+}
+
 }  // namespace
 
 Result<std::vector<LibraryModel>> StoreLibrary::list() {
@@ -27,24 +36,24 @@ Result<std::vector<LibraryModel>> StoreLibrary::list() {
 }
 
 Result<LibraryModel> StoreLibrary::find(const std::string& name) {
-  ASSIGN_OR_RETURN(const ModelRef ref, ModelRef::parse(name));
+  ASSIGN_OR_RETURN(const ModelRef ref, known_ref(name));
   ASSIGN_OR_RETURN(const StoredModel model, store_.find(ref));
   return library_model(model);
 }
 
 Result<std::filesystem::path> StoreLibrary::file(const std::string& name) {
-  ASSIGN_OR_RETURN(const ModelRef ref, ModelRef::parse(name));
+  ASSIGN_OR_RETURN(const ModelRef ref, known_ref(name));
   return store_.resolve(ref, nullptr);
 }
 
 Status StoreLibrary::copy(const std::string& from, const std::string& to) {
-  ASSIGN_OR_RETURN(const ModelRef source, ModelRef::parse(from));
+  ASSIGN_OR_RETURN(const ModelRef source, known_ref(from));
   ASSIGN_OR_RETURN(const ModelRef destination, ModelRef::parse(to));
   return store_.copy(source, destination);
 }
 
 Status StoreLibrary::remove(const std::string& name) {
-  ASSIGN_OR_RETURN(const ModelRef ref, ModelRef::parse(name));
+  ASSIGN_OR_RETURN(const ModelRef ref, known_ref(name));
   if (served_ && ref == *served_) {
     return Error{ErrorCode::kInvalidArgument, ref.to_string() + " is being served", "end the server first"};
   }

@@ -136,9 +136,10 @@ std::optional<ApiError> Access::refuse_by_key(HttpRequest& request) const {
   const std::string_view key = key_of(request);
   const Known* known = key.empty() ? nullptr : find_key(key);
   if (known == nullptr) {
+    // Clients know OpenAI's words for a wrong key (LiteLLM: as no fault of the request's).
     return ApiError{.status = 401,
                     .message = key.empty() ? "an API key is needed (send it as Authorization: Bearer KEY)"
-                                           : "the API key is not known here",
+                                           : "Incorrect API key provided: it is not known here",
                     .param = {},
                     .code = "invalid_api_key"};
   }

@@ -32,17 +32,22 @@ uint64_t score_count(const Request& request, uint64_t prompt_tokens, uint32_t co
 
 }  // namespace
 
-Generation::Generation(std::shared_ptr<ServedModel> model, uint32_t choices_per_prompt, uint32_t tickets,
+Generation::Generation(std::shared_ptr<ServedModel> model, uint32_t choices_per_prompt, uint32_t places,
                        std::shared_ptr<KeyAccount> account)
     : model_(std::move(model)),
       account_(std::move(account)),
       choices_per_prompt_(choices_per_prompt),
-      tickets_(tickets) {}
+      places_(places) {}
 
 Generation::~Generation() {
   streams_.clear();
-  model_->give_back_places(tickets_);
-  if (account_ != nullptr) account_->give_back(tickets_);
+  give_back_places();
+}
+
+void Generation::give_back_places() {
+  const uint32_t places = std::exchange(places_, 0);
+  model_->give_back_places(places);
+  if (account_ != nullptr) account_->give_back(places);
 }
 
 std::variant<std::unique_ptr<Generation>, ApiError> Generation::start(std::shared_ptr<ServedModel> model,
@@ -114,6 +119,8 @@ std::vector<Generation::News> Generation::take() {
     news.push_back({choice, std::move(*event)});
   }
   count(tokens);
+  // Others need not wait until a slow client has read it all.
+  if (finished()) give_back_places();
   return news;
 }
 

@@ -25,11 +25,12 @@ class ModelLibrary {
  public:
   virtual ~ModelLibrary() = default;
   virtual Result<std::vector<LibraryModel>> list() = 0;
-  // Errors: kNotFound, kInvalidArgument (it can be no name).
+  // Errors: kNotFound.
   virtual Result<LibraryModel> find(const std::string& name) = 0;
   // The GGUF file to open, the first of a split model. Errors: those of find(), kInvalidData (it was changed).
   virtual Result<std::filesystem::path> file(const std::string& name) = 0;
-  // Another name for a model. Errors: those of find(), kInvalidArgument (the name stands for another model).
+  // Another name for a model. Errors: those of find(), kInvalidArgument (it can be no name, or stands for another
+  // model).
   virtual Status copy(const std::string& from, const std::string& to) = 0;
   // Forgets a name, and the files that no other name needs. Errors: those of find(), kInvalidArgument (it is served).
   virtual Status remove(const std::string& name) = 0;

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "server/chat_request.h"
@@ -23,13 +24,14 @@ std::unique_ptr<Answer> reply(const json::object& body) {
 }
 
 // As OpenAI has it, and what Anthropic's clients look for at the same path.
-json::object model_object(const ServedModel& model) {
+json::object model_object(const ServedModel& model, const std::string& name) {
   const uint32_t context = model.engine->info().context;
   json::object out;
-  out["id"] = model.id;
+  out["id"] = name;
   out["object"] = "model";
   out["type"] = "model";
-  out["display_name"] = model.id;
+  out["display_name"] = name;
+  out["root"] = model.id;
   out["created_at"] = rfc3339(model.created);
   out["created"] = model.created;
   out["owned_by"] = "ingle";
@@ -38,6 +40,11 @@ json::object model_object(const ServedModel& model) {
   out["max_input_tokens"] = context;
   out["max_tokens"] = context;
   return out;
+}
+
+// The one of its names that was asked for, or its own.
+std::string name_of(const ServedModel& model, const std::string& asked) {
+  return std::find(model.aliases.begin(), model.aliases.end(), asked) == model.aliases.end() ? model.id : asked;
 }
 
 // Of a text: vLLM says prompt, llama.cpp content.
@@ -66,7 +73,10 @@ std::variant<std::vector<TokenId>, ApiError> tokens_of_chat(ApiCall& call) {
 
 Reply openai_models(ApiCall& call) {
   json::array data;
-  for (const auto& model : call.models.list()) data.push_back(model_object(*model));
+  for (const auto& model : call.models.list()) {
+    data.push_back(model_object(*model, model->id));
+    for (const std::string& alias : model->aliases) data.push_back(model_object(*model, alias));
+  }
   json::object out;
   out["object"] = "list";
   out["first_id"] = data.empty() ? json::value(nullptr) : data.front().at("id");
@@ -80,7 +90,7 @@ Reply openai_model(ApiCall& call) {
   const std::optional<std::string> name = percent_decoded(call.request.path.substr(kModelPath.size()));
   const std::shared_ptr<ServedModel> model = name && !name->empty() ? call.models.find(*name) : nullptr;
   if (model == nullptr) return model_not_found(name.value_or(""));
-  return reply(model_object(*model));
+  return reply(model_object(*model, name_of(*model, *name)));
 }
 
 Reply tokenize(ApiCall& call) {

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "server/chat_request.h"
@@ -25,8 +27,9 @@ ApiError no_such_response(const std::string& id) {
           .code = {}};
 }
 
-// The fields of the request that the response repeats, with OpenAI's values where they were not given.
-std::string echoed(const RequestFields& fields) {
+// The fields of the request that the response repeats; where they were not given, how it is sampled, and OpenAI's
+// values.
+std::string echoed(const RequestFields& fields, const SamplingParams& sampling) {
   JsonList out('{');
   const auto add = [&](const char* name, std::string_view otherwise) {
     const jinja::Value* value = fields.find(name);
@@ -39,12 +42,12 @@ std::string echoed(const RequestFields& fields) {
   add("metadata", "{}");
   add("parallel_tool_calls", "true");
   add("reasoning", R"({"effort":null,"summary":null})");
-  add("temperature", "1.0");
+  add("temperature", fmt::format("{}", sampling.temperature));
   add("text", R"({"format":{"type":"text"}})");
   add("tool_choice", R"("auto")");
   add("tools", "[]");
   add("top_logprobs", "0");
-  add("top_p", "1.0");
+  add("top_p", fmt::format("{}", sampling.top_p));
   add("truncation", R"("disabled")");
   return std::move(out).text();
 }
@@ -109,7 +112,7 @@ Reply openai_responses(ApiCall& call) {
   const auto read = read_request(call, given);
   if (const ApiError* error = std::get_if<ApiError>(&read)) return *error;
   const ChatRequest& made = std::get<ChatRequest>(read);
-  asked.echoed = echoed(call.fields);
+  asked.echoed = echoed(call.fields, made.generation.request.sampling);
   if (asked.store) {
     asked.conversation = jinja::to_json_text(jinja::Value::list(std::move(given.messages)), {});
     if (const jinja::Value* input = call.fields.find("input")) asked.input = stored_input(*input);

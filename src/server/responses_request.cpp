@@ -20,10 +20,10 @@ using jinja::Items;
 using jinja::Value;
 
 // Fields that are said otherwise in a chat request, or that have another meaning there.
-constexpr std::array<std::string_view, 15> kNotPassedOn{
-    "input",           "instructions",   "tools",  "tool_choice", "text",     "max_output_tokens",
-    "max_tokens",      "stream_options", "n",      "messages",    "logprobs", "top_logprobs",
-    "response_format", "truncation",     "include"};
+constexpr std::array<std::string_view, 14> kNotPassedOn{
+    "input",      "instructions",   "tools", "tool_choice", "text",     "max_output_tokens",
+    "max_tokens", "stream_options", "n",     "messages",    "logprobs", "top_logprobs",
+    "truncation", "include"};
 constexpr std::string_view kLogprobs = "message.output_text.logprobs";
 
 // What the model calls a function of a namespace, which clients often end in the underscores that stand between.
@@ -368,6 +368,8 @@ void refuse_unsupported(RequestFields& fields) {
   for (const char* name : {"conversation", "prompt"}) {
     if (fields.has(name)) fields.refuse(name, "is not supported: this server keeps no such objects");
   }
+  if (fields.has("response_format")) fields.refuse("response_format", "is a chat's: here it is called text.format");
+  if (fields.has("prompt_logprobs")) fields.refuse("prompt_logprobs", "is not supported: a chat's answer has them");
 }
 
 }  // namespace

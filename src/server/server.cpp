@@ -151,13 +151,13 @@ asio::awaitable<void> Server::accept_all(tcp::acceptor& acceptor) {
 }
 
 // Beyond the limit, in the place of one that asks for nothing; if all do, it is closed at once: to wait for their ends
-// would let slow ones shut everybody out. False where there is no memory for it.
+// would let slow ones shut everybody out. False where the system has nothing left for it.
 bool Server::take_in(tcp::socket socket) {
   if (state_.connections.size() >= max_connections_ && !end_an_idle_one()) return true;
   try {
     std::make_shared<Connection>(std::move(socket), state_)->start();
     return true;
-  } catch (const std::bad_alloc&) {
+  } catch (const std::exception&) {  // of TLS, too
     return false;
   }
 }

@@ -73,6 +73,10 @@ class ResponsesTest(ServerTest):
                           [user[0], {"role": "assistant", "content": "a", "tool_calls": [call]},
                            {"role": "tool", "tool_call_id": "c1", "content": "b"}])
 
+    def test_tells_how_it_was_sampled(self):
+        self.assertEqual([self.ok(RESPONSES, ask())[name] for name in ("temperature", "top_p")], [0.8, 0.95])
+        self.assertEqual(self.ok(RESPONSES, ask(temperature=0, top_p=0.5))["temperature"], 0)
+
     def test_a_stream_says_what_the_whole_response_does(self):
         for fields in ({}, {"ignore_eos": False, "logit_bias": self.ending()}, {"temperature": 2, "stop": ["e"]}):
             whole = self.ok(RESPONSES, ask(**fields))
@@ -180,7 +184,8 @@ class ResponsesTest(ServerTest):
                            (ask(top_logprobs=21), "top_logprobs"), (ask(max_output_tokens=0), "max_output_tokens"),
                            (ask(tools=[{"name": "f"}]), "tools[0]"), (ask(tools=3), "tools"), (ask(truncation="x"), "truncation"),
                            (ask(text=3), "text"), (ask(instructions=3), "instructions"), (ask(store="x"), "store"),
-                           (ask(previous_response_id=3), "previous_response_id"), (ask(temperature="hot"), "temperature")]:
+                           (ask(previous_response_id=3), "previous_response_id"), (ask(temperature="hot"), "temperature"),
+                           (ask(response_format={"type": "json_object"}), "response_format"), (ask(prompt_logprobs=1), "prompt_logprobs")]:
             self.refused(400, RESPONSES, body, says)
         self.refused(404, RESPONSES, ask(model="gpt-5"))
         error = self.refused(400, RESPONSES, ask("x " * 2000))

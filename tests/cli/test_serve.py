@@ -128,7 +128,8 @@ class ApiTest(ServerTest):
 
     def test_models_and_their_names(self):
         status, _, listed = self.server.request("GET", "/v1/models")
-        self.assertEqual([m["id"] for m in listed["data"]], ["tiny-llama"])
+        self.assertEqual([(m["id"], m["root"]) for m in listed["data"]], [("tiny-llama", "tiny-llama"), ("other", "tiny-llama")])
+        self.assertEqual(self.server.request("GET", "/v1/models/other")[2], listed["data"][1])
         self.assertEqual(self.server.request("GET", "/v1/models/tiny-llama")[2], listed["data"][0])
         self.assertEqual(self.server.request("GET", "/v1/models/ti%6ey-llama")[0], 200)
         self.assertEqual(self.server.request("GET", "/v1/models/nobody")[0], 404)
