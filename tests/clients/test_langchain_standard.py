@@ -1,20 +1,9 @@
-"""LangChain's standard suite for chat models, with Qwen2.5-Coder-1.5B, which can call tools. INGLE_QWEN names its file."""
-import os
-
+"""LangChain's standard suite for chat models, with Qwen2.5-Coder-1.5B, which can call tools."""
 import langchain_openai
 import pytest
 from langchain_tests.integration_tests import ChatModelIntegrationTests
 
-from conftest import serving
-
-QWEN = os.environ.get("INGLE_QWEN", "")
-pytestmark = pytest.mark.skipif(not QWEN, reason="INGLE_QWEN names no Qwen2.5-Coder-1.5B-Instruct in GGUF")
-
-
-@pytest.fixture(scope="module")
-def qwen_url(tmp_path_factory):
-    with serving(QWEN, "qwen", tmp_path_factory.mktemp("home")) as url:
-        yield url
+from conftest import QWEN
 
 
 class TestChatOpenAI(ChatModelIntegrationTests):
@@ -28,7 +17,7 @@ class TestChatOpenAI(ChatModelIntegrationTests):
 
     @property
     def chat_model_params(self):
-        return {"model": "qwen", "base_url": f"{self.url}/v1", "temperature": 0, "max_tokens": 300, "stream_usage": True}
+        return {"model": QWEN, "base_url": f"{self.url}/v1", "temperature": 0, "max_tokens": 300, "stream_usage": True}
 
     @property
     def supports_json_mode(self):

@@ -76,8 +76,9 @@ def test_embeddings(client):
 
 
 def test_models(client):
-    [model] = client.models.list().data
-    assert client.models.retrieve(model.id).id == model.id
+    own, alias = client.models.list().data
+    assert alias.id == MODEL and client.models.retrieve(MODEL).id == MODEL
+    assert client.models.retrieve(own.id).id == own.id != MODEL
 
 
 def test_errors(client):

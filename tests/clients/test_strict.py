@@ -71,7 +71,7 @@ def test_messages(anthropic_client):
 
 def test_what_else_anthropic_has(anthropic_client):
     assert anthropic_client.messages.count_tokens(model=MODEL, messages=ASK).input_tokens > 0
-    [model] = anthropic_client.models.list().data
+    model, _ = anthropic_client.models.list().data
     assert anthropic_client.models.retrieve(model.id).max_input_tokens > 0
     with pytest.raises(anthropic.NotFoundError) as missing:
         anthropic_client.models.retrieve("claude")
