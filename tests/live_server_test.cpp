@@ -333,10 +333,10 @@ TEST(LiveServer, ClientsThatTakeNothingAreLeft) {
   Peer peer(server.port, 4096);
   peer.send(kLargeStream);
   const Clock::time_point start = Clock::now();
-  while (server.model->open.load() == 0 && since(start) < kSlack) std::this_thread::sleep_for(milliseconds(1));
-  EXPECT_EQ(server.model->open.load(), 8u);
-  while (server.model->open.load() > 0 && since(start) < 4 * kSlack) std::this_thread::sleep_for(milliseconds(5));
-  EXPECT_EQ(server.model->open.load(), 0u);
+  while (server.model->places->taken() == 0 && since(start) < kSlack) std::this_thread::sleep_for(milliseconds(1));
+  EXPECT_EQ(server.model->places->taken(), 8u);
+  while (server.model->places->taken() > 0 && since(start) < 4 * kSlack) std::this_thread::sleep_for(milliseconds(5));
+  EXPECT_EQ(server.model->places->taken(), 0u);
   EXPECT_GE(since(start), options.write_timeout);
   EXPECT_EQ(peer.read(kSlack).find("data: [DONE]"), std::string::npos) << "the answer went to its end";
   EXPECT_TRUE(peer.ended());
@@ -393,10 +393,10 @@ TEST(LiveServer, HeartbeatsThatNobodyTakesAreNotPiledUp) {
   peer.send(
       post("/v1/responses", R"({"stream":true,"input":"a","safety_identifier":")" + std::string(5'000, 'x') + "\"}"));
   const Clock::time_point start = Clock::now();
-  while (server.model->open.load() == 0 && since(start) < kSlack) std::this_thread::sleep_for(milliseconds(1));
-  EXPECT_EQ(server.model->open.load(), 1u);
-  while (server.model->open.load() > 0 && since(start) < 4 * kSlack) std::this_thread::sleep_for(milliseconds(5));
-  EXPECT_EQ(server.model->open.load(), 0u);
+  while (server.model->places->taken() == 0 && since(start) < kSlack) std::this_thread::sleep_for(milliseconds(1));
+  EXPECT_EQ(server.model->places->taken(), 1u);
+  while (server.model->places->taken() > 0 && since(start) < 4 * kSlack) std::this_thread::sleep_for(milliseconds(5));
+  EXPECT_EQ(server.model->places->taken(), 0u);
   EXPECT_GE(since(start), options.write_timeout);
 }
 
@@ -413,18 +413,18 @@ TEST(LiveServer, ClientsWhoseMachineIsGoneAreNoticed) {
   Peer silent(server.port), deaf(server.port);
   silent.send(waiting);
   const Clock::time_point begin = Clock::now();
-  while ((server.model->open.load() < 1 || !silent.is_confirmed()) && since(begin) < kSlack) {
+  while ((server.model->places->taken() < 1 || !silent.is_confirmed()) && since(begin) < kSlack) {
     std::this_thread::sleep_for(milliseconds(1));
   }
   EXPECT_TRUE(silent.is_confirmed());
   deaf.vanish();
   const Clock::time_point start = Clock::now();
   deaf.send(stream);
-  while (server.model->open.load() < 2 && since(start) < kSlack) std::this_thread::sleep_for(milliseconds(1));
+  while (server.model->places->taken() < 2 && since(start) < kSlack) std::this_thread::sleep_for(milliseconds(1));
   silent.vanish();
-  EXPECT_EQ(server.model->open.load(), 2u);
-  while (server.model->open.load() > 0 && since(start) < 4 * kSlack) std::this_thread::sleep_for(milliseconds(10));
-  EXPECT_EQ(server.model->open.load(), 0u);
+  EXPECT_EQ(server.model->places->taken(), 2u);
+  while (server.model->places->taken() > 0 && since(start) < 4 * kSlack) std::this_thread::sleep_for(milliseconds(10));
+  EXPECT_EQ(server.model->places->taken(), 0u);
   EXPECT_GE(since(start), milliseconds(1000));
 }
 #endif
@@ -437,11 +437,11 @@ TEST(LiveServer, ClientsThatLeaveMoreBehindThanIsReadAheadAreNoticed) {
   {
     Peer talker(server.port);
     talker.send(post("/v1/completions", R"({"prompt":"a","max_tokens":4})") + std::string(140'000, 'x'));
-    while (server.model->open.load() < 1 && since(start) < kSlack) std::this_thread::sleep_for(milliseconds(1));
-    EXPECT_EQ(server.model->open.load(), 1u);
+    while (server.model->places->taken() < 1 && since(start) < kSlack) std::this_thread::sleep_for(milliseconds(1));
+    EXPECT_EQ(server.model->places->taken(), 1u);
   }
-  while (server.model->open.load() > 0 && since(start) < 2 * kSlack) std::this_thread::sleep_for(milliseconds(10));
-  EXPECT_EQ(server.model->open.load(), 0u);
+  while (server.model->places->taken() > 0 && since(start) < 2 * kSlack) std::this_thread::sleep_for(milliseconds(10));
+  EXPECT_EQ(server.model->places->taken(), 0u);
 }
 #endif
 
@@ -546,7 +546,7 @@ TEST(LiveServer, TheEndComesByTheDeadlineWhateverClientsDo) {
   peer("POST /tokenize HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n");
   peer(kLargeStream);
   const Clock::time_point start = Clock::now();
-  while (server.model->open.load() < 10 && since(start) < kSlack) std::this_thread::sleep_for(milliseconds(1));
+  while (server.model->places->taken() < 10 && since(start) < kSlack) std::this_thread::sleep_for(milliseconds(1));
   server.signal();
   EXPECT_TRUE(server.ends_within(milliseconds(500 + 2000) + kSlack));
   EXPECT_NE(stream.read(kSlack).find("shutting_down"), std::string::npos);

@@ -97,7 +97,7 @@ Result<std::string> digest_of(const std::filesystem::path& path, Console& consol
   return digest;
 }
 
-Result<ServedModelOptions> names_of(const Options& options, Console& console) {
+Result<ServedModelOptions> served_options(const Options& options, const AccessOptions& access, Console& console) {
   ServedModelOptions out;
   const std::string& model = options.model.model;
   out.id = is_path(model) ? valid_utf8(std::filesystem::path(model).stem().string()) : model;
@@ -106,6 +106,7 @@ Result<ServedModelOptions> names_of(const Options& options, Console& console) {
   ASSIGN_OR_RETURN(out.digest, digest_of(out.file, console));
   out.kv_type = options.model.engine.kv_type;
   out.max_open = options.model.engine.max_sequences + options.max_waiting;
+  out.many_owners = access.keys.size() > 1;
   return out;
 }
 
@@ -135,8 +136,8 @@ Status serve(const Options& options, Console& console) {
   ServerOptions server = options.server;
   ASSIGN_OR_RETURN(server.tls, tls_of(options));
   ASSIGN_OR_RETURN(const LoadedEngine loaded, load_engine(options.model, console));
-  ASSIGN_OR_RETURN(ServedModelOptions names, names_of(options, console));
-  ASSIGN_OR_RETURN(const std::shared_ptr<ServedModel> model, serve_engine(*loaded.engine, std::move(names)));
+  ASSIGN_OR_RETURN(ServedModelOptions served, served_options(options, access, console));
+  ASSIGN_OR_RETURN(const std::shared_ptr<ServedModel> model, serve_engine(*loaded.engine, std::move(served)));
   const ModelInfo& info = loaded.engine->info();
   console.note(fmt::format("{}: {} {}, {}, context {} tokens, {} of KV pages", printable(model->id, false),
                            info.architecture, info.quantization, info.backend, info.context,

@@ -28,12 +28,13 @@ std::optional<ApiError> refuse_input(const std::vector<std::vector<TokenId>>& in
 }  // namespace
 
 EmbeddingRun::EmbeddingRun(std::shared_ptr<ServedModel> model, const Request& request,
-                           std::vector<std::vector<TokenId>> inputs, uint32_t at_once,
+                           std::vector<std::vector<TokenId>> inputs, uint32_t at_once, Places::Taken places,
                            std::shared_ptr<KeyAccount> account)
     : model_(std::move(model)),
       account_(std::move(account)),
       request_(request),
       at_once_(at_once),
+      places_(std::move(places)),
       inputs_(std::move(inputs)) {
   vectors_.resize(inputs_.size());
   for (const auto& input : inputs_) prompt_tokens_ += input.size();
@@ -41,7 +42,7 @@ EmbeddingRun::EmbeddingRun(std::shared_ptr<ServedModel> model, const Request& re
 
 EmbeddingRun::~EmbeddingRun() {
   open_.clear();
-  model_->give_back_places(at_once_);
+  places_.give_back();
   if (account_ != nullptr) account_->give_back(1);
 }
 
@@ -50,16 +51,17 @@ std::variant<std::unique_ptr<EmbeddingRun>, ApiError> EmbeddingRun::start(std::s
                                                                           std::vector<std::vector<TokenId>> inputs,
                                                                           std::shared_ptr<KeyAccount> account) {
   if (std::optional<ApiError> refused = refuse_input(inputs, model->engine->info().context)) return *refused;
-  const auto at_once = static_cast<uint32_t>(std::min({inputs.size(), kAtOnce, size_t{model->max_open}}));
+  const auto at_once = static_cast<uint32_t>(std::min({inputs.size(), kAtOnce, size_t{model->places->most_of_one()}}));
   if (account != nullptr) {
     if (std::optional<ApiError> refused = account->take(1, KeyAccount::Clock::now())) return *refused;
   }
-  if (!model->take_places(at_once)) {
+  std::optional<Places::Taken> places = model->places->take(request.cache_owner, at_once);
+  if (!places) {
     if (account != nullptr) account->give_back(1);
     return queue_full(*model);
   }
   std::unique_ptr<EmbeddingRun> run(
-      new EmbeddingRun(std::move(model), request, std::move(inputs), at_once, std::move(account)));
+      new EmbeddingRun(std::move(model), request, std::move(inputs), at_once, std::move(*places), std::move(account)));
   if (run->account_ != nullptr) run->account_->count_tokens(run->prompt_tokens_, KeyAccount::Clock::now());
   if (std::optional<ApiError> refused = run->send_next()) return *refused;
   return run;

@@ -39,7 +39,7 @@ class EmbeddingRun {
 
  private:
   EmbeddingRun(std::shared_ptr<ServedModel> model, const Request& request, std::vector<std::vector<TokenId>> inputs,
-               uint32_t at_once, std::shared_ptr<KeyAccount> account);
+               uint32_t at_once, Places::Taken places, std::shared_ptr<KeyAccount> account);
   std::optional<ApiError> send_next();
 
   struct Open {
@@ -50,7 +50,8 @@ class EmbeddingRun {
   const std::shared_ptr<ServedModel> model_;
   const std::shared_ptr<KeyAccount> account_;
   const Request request_;
-  const uint32_t at_once_;  // places taken
+  const uint32_t at_once_;  // inputs, at most
+  Places::Taken places_;    // as many
   std::vector<std::vector<TokenId>> inputs_;
   std::vector<std::vector<float>> vectors_;
   std::vector<Open> open_;

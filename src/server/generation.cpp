@@ -32,12 +32,12 @@ uint64_t score_count(const Request& request, uint64_t prompt_tokens, uint32_t co
 
 }  // namespace
 
-Generation::Generation(std::shared_ptr<ServedModel> model, uint32_t choices_per_prompt, uint32_t places,
+Generation::Generation(std::shared_ptr<ServedModel> model, uint32_t choices_per_prompt, Places::Taken places,
                        std::shared_ptr<KeyAccount> account)
     : model_(std::move(model)),
       account_(std::move(account)),
       choices_per_prompt_(choices_per_prompt),
-      places_(places) {}
+      places_(std::move(places)) {}
 
 Generation::~Generation() {
   streams_.clear();
@@ -45,9 +45,8 @@ Generation::~Generation() {
 }
 
 void Generation::give_back_places() {
-  const uint32_t places = std::exchange(places_, 0);
-  model_->give_back_places(places);
-  if (account_ != nullptr) account_->give_back(places);
+  places_.give_back();
+  if (account_ != nullptr) account_->give_back(std::exchange(answers_, 0));
 }
 
 std::variant<std::unique_ptr<Generation>, ApiError> Generation::start(std::shared_ptr<ServedModel> model,
@@ -69,19 +68,20 @@ std::variant<std::unique_ptr<Generation>, ApiError> Generation::start(std::share
                                                  scores, kMaxScores));
   }
   const auto total = static_cast<uint32_t>(prompts.size()) * choices_per_prompt;
-  if (total > model->max_open) {
-    return invalid_field("n",
-                         fmt::format("{} answers are asked for, the server takes {} at most", total, model->max_open));
+  if (const uint32_t most = model->places->most_of_one(); total > most) {
+    return invalid_field("n", fmt::format("{} answers are asked for, the server takes {} at most", total, most));
   }
   if (account != nullptr) {
     if (std::optional<ApiError> refused = account->take(total, KeyAccount::Clock::now())) return *refused;
   }
-  if (!model->take_places(total)) {
+  std::optional<Places::Taken> places = model->places->take(request.cache_owner, total);
+  if (!places) {
     if (account != nullptr) account->give_back(total);
     return queue_full(*model);
   }
   std::unique_ptr<Generation> generation(
-      new Generation(std::move(model), choices_per_prompt, total, std::move(account)));
+      new Generation(std::move(model), choices_per_prompt, std::move(*places), std::move(account)));
+  generation->answers_ = total;
   uint64_t prompt_tokens = 0;
   for (const auto& prompt : prompts) {
     for (uint32_t choice = 0; choice < choices_per_prompt; choice++) {

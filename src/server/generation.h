@@ -48,7 +48,7 @@ class Generation {
   Usage usage() const;
 
  private:
-  Generation(std::shared_ptr<ServedModel> model, uint32_t choices_per_prompt, uint32_t places,
+  Generation(std::shared_ptr<ServedModel> model, uint32_t choices_per_prompt, Places::Taken places,
              std::shared_ptr<KeyAccount> account);
   void count(uint64_t tokens);
   void give_back_places();
@@ -56,7 +56,8 @@ class Generation {
   const std::shared_ptr<ServedModel> model_;
   const std::shared_ptr<KeyAccount> account_;
   const uint32_t choices_per_prompt_;
-  uint32_t places_;  // taken of the model's and the account's
+  Places::Taken places_;
+  uint32_t answers_ = 0;  // that the account counts
   std::vector<std::unique_ptr<TokenStream>> streams_;
   std::vector<bool> finished_;  // by choice
   uint32_t unfinished_ = 0;

@@ -33,14 +33,6 @@ std::string_view without_latest(std::string_view name) {
 
 }  // namespace
 
-bool ServedModel::take_places(uint32_t count) {
-  uint32_t taken = open.load();
-  do {
-    if (count > max_open || taken > max_open - count) return false;
-  } while (!open.compare_exchange_weak(taken, taken + count));
-  return true;
-}
-
 bool ServedModel::answers_to(std::string_view name) const {
   name = without_latest(name);
   return name == without_latest(id) || std::any_of(aliases.begin(), aliases.end(), [&](const std::string& alias) {
@@ -50,7 +42,7 @@ bool ServedModel::answers_to(std::string_view name) const {
 
 ApiError queue_full(const ServedModel& model) {
   return {.status = 429,
-          .message = fmt::format("{} requests are running or waiting already (try again later)", model.open.load()),
+          .message = fmt::format("{} requests are running or waiting already (try again later)", model.places->taken()),
           .param = {},
           .code = "queue_full"};
 }
@@ -70,7 +62,7 @@ Result<std::shared_ptr<ServedModel>> serve_engine(Engine& engine, ServedModelOpt
   model->aliases = std::move(options.aliases);
   model->created = static_cast<int64_t>(std::time(nullptr));
   model->engine = &engine;
-  model->max_open = options.max_open;
+  model->places = std::make_unique<Places>(options.max_open, options.many_owners ? options.max_open / 8 : 0);
   model->grammars = std::make_unique<Grammars>(engine.tokenizer(), engine.info().vocab);
   const std::string decides = fmt::format("{} {} {}", options.digest, kv_name(options.kv_type), kNumericsVersion);
   model->digest = std::move(options.digest);

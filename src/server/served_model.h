@@ -2,7 +2,6 @@
 // is one engine, loaded before the server listens; src/node will bring several. Any thread.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -16,11 +15,12 @@
 #include "grammar/grammars.h"
 #include "server/api_error.h"
 #include "server/model_library.h"
+#include "server/places.h"
 #include "text/chat_prompt.h"
 
 namespace ingle {
 
-// A loaded model and what answers need to know of it. Immutable but for the count of its open requests.
+// A loaded model and what answers need to know of it. Immutable but for the places of its requests.
 struct ServedModel {
   std::string id;                    // the name that answers carry
   std::vector<std::string> aliases;  // other names that requests may use
@@ -31,12 +31,8 @@ struct ServedModel {
   Engine* engine = nullptr;
   std::optional<ChatPrompt> chat;      // nothing if the model has no chat template
   std::unique_ptr<Grammars> grammars;  // what its answers may be held to
-  uint32_t max_open = 0;               // requests that run or wait, at most
-  std::atomic<uint32_t> open{0};
+  std::unique_ptr<Places> places;      // for requests, by cache_owner
 
-  // Of the max_open places for requests, all or none.
-  bool take_places(uint32_t count);
-  void give_back_places(uint32_t count) { open -= count; }
   // NAME and NAME:latest are the same.
   bool answers_to(std::string_view name) const;
 };
@@ -83,7 +79,8 @@ struct ServedModelOptions {
   std::string digest;  // SHA-256 of the model's file
   std::filesystem::path file;
   KvType kv_type = KvType::kF16;
-  uint32_t max_open = 0;
+  uint32_t max_open = 0;     // requests that run or wait, at most
+  bool many_owners = false;  // of requests: an eighth of their places is kept for those who have none
 };
 
 // The engine must outlive it. Errors: those of the model's chat template.

@@ -364,6 +364,20 @@ class KeyTest(ServerTest):
 
 
 class KeyLimitTest(CliTest):
+    def test_a_key_that_asks_for_much_leaves_room_for_others(self):
+        keys = self.write("keys", b"greedy\nother\n")
+        server = Server("--max-sequences", 4, "--max-waiting", 12, "--api-key-file", keys)
+        post = lambda key, **fields: server.post(CHAT, chat(**fields), **{"x-api-key": key})
+        self.assertEqual(post("greedy", n=15)[0], 400)
+        connection = server.connect()
+        endless = chat(max_tokens=None, ignore_eos=True, stream=True, n=14)
+        connection.request("POST", CHAT, json.dumps(endless), {"Content-Type": "application/json", "x-api-key": "greedy"})
+        self.assertEqual(connection.getresponse().status, 200)
+        self.assertEqual(post("greedy", max_tokens=1)[2]["error"]["code"], "queue_full")
+        self.assertEqual(post("other", max_tokens=1)[0], 200)
+        connection.close()
+        self.assertEqual(server.stop(), 0)
+
     def test_limits_of_keys(self):
         server = Server("--api-key-file", self.write("keys", b"few answers=2\nslow requests=3\nshort tokens=40\nfree\n"))
         post = lambda key, **fields: server.post(CHAT, chat(**fields), **{"x-api-key": key})
