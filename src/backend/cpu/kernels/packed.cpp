@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "backend/cpu/kernels/activation_block.h"
-#include "backend/cpu/kernels/codebooks_vbmi.h"
+#include "backend/cpu/kernels/codebooks.h"
 #include "backend/cpu/kernels/isa_region.h"
 #include "backend/cpu/kernels/kernels.h"
 #include "backend/cpu/kernels/row_record.inl.h"
@@ -380,10 +380,8 @@ void unpack_row(const PackedMatrix& from, uint32_t row, float* out, PackTarget t
 }
 
 void decode_int8_records(DType type, const uint8_t* group, const uint8_t* ahead, void* records, PackTarget target) {
-  if (target.lanes == kGroupRows && target.signed_bias != 0) {
-    if (const GroupDecoder decode = vbmi_group_decoder(type)) {
-      return decode(group, ahead, static_cast<uint8_t*>(records));
-    }
+  if (const GroupDecoder decode_group = group_decoder(type, target)) {
+    return decode_group(group, ahead, static_cast<uint8_t*>(records));
   }
   const Int8Decoder decode = int8_decoder(type, target.lanes, target.signed_bias != 0);
   CHECK(decode != nullptr);

@@ -1,0 +1,20 @@
+#include "backend/cpu/kernels/codebooks.h"
+
+namespace ingle::cpu {
+
+GroupDecoder group_decoder(DType type, PackTarget target) {
+#if defined(__x86_64__)
+  const bool biased = target.signed_bias != 0;
+  if (target.lanes == 16 && biased && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512vbmi")) {
+    return vbmi_group_decoder(type);
+  }
+  // With F16C, which whoever has vectors of 8 lanes has asked for (dispatch.cpp).
+  if (target.lanes == 8 && !biased && __builtin_cpu_supports("avx2")) return avx2_group_decoder(type);
+#endif
+  static_cast<void>(type);
+  static_cast<void>(target);
+  return nullptr;
+}
+
+}  // namespace ingle::cpu

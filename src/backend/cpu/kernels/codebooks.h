@@ -1,0 +1,23 @@
+// Decoding of the codebook types (IQ1, IQ2, IQ3) by vectors, for packed.cpp alone. Pure functions, any thread.
+#pragma once
+
+#include <cstdint>
+
+#include "backend/cpu/kernels/packed.h"
+#include "tensor/dtype.h"
+
+namespace ingle::cpu {
+
+// As decode_int8_records, to the same bytes, for one type and target.
+using GroupDecoder = void (*)(const uint8_t* group, const uint8_t* ahead, uint8_t* records);
+
+// The fastest that this CPU has; null where there is none, and for other types. Rows are then decoded one by one
+// (int8_decode.h).
+GroupDecoder group_decoder(DType type, PackTarget target);
+
+// By instruction set: x86-64 with AVX2, for 8 lanes; with AVX-512 VBMI (from Ice Lake and Zen 4 on), for 16 lanes of
+// biased codes.
+GroupDecoder avx2_group_decoder(DType type);
+GroupDecoder vbmi_group_decoder(DType type);
+
+}  // namespace ingle::cpu
