@@ -277,6 +277,28 @@ TEST(MaskWorker, WaitsNoLongerThanItIsTold) {
   gate.open();
 }
 
+TEST(MaskWorker, TellsASlowConstraintFromABusyMachine) {
+  constexpr milliseconds kPatience{200};
+  for (const bool computes : {true, false}) {
+    std::atomic<bool> release{false};
+    MaskWorker worker(kVocab, kPatience);
+    const auto job = worker.begin(std::make_unique<Rising>(0, [&](const Tokens&) {
+      while (!release) {
+        if (!computes) std::this_thread::sleep_for(milliseconds(1));
+      }
+    }));
+    std::optional<Result<MaskWorker::Mask>> mask;
+    while (!mask) mask = worker.wait(job, 0, MaskWorker::Clock::now() + milliseconds(5));
+    release = true;
+    ASSERT_FALSE(mask->ok());
+    // This machine may be busy, too.
+    const bool told_apart =
+        mask->error().code == (computes ? ErrorCode::kInvalidArgument : ErrorCode::kResourceExhausted);
+    EXPECT_TRUE(told_apart || computes);
+    EXPECT_THAT(mask->error().to_string(), HasSubstr("200 ms"));
+  }
+}
+
 // A step may take longer than the patience, and nobody asks meanwhile.
 TEST(MaskWorker, OneThatHangsKeepsNoThreadFromOthersWhileNobodyAsks) {
   constexpr milliseconds kPatience{300};

@@ -30,8 +30,9 @@ constexpr std::chrono::seconds kLastWait{2};                  // of the destruct
 enum class Pace : uint8_t { kQuick, kUnknown, kSlow };
 constexpr uint32_t kMostAtWork[] = {kMaxThreads, 8, 8};
 
-Error takes_too_long(std::chrono::milliseconds most) {
-  return {ErrorCode::kInvalidArgument,
+// `computed`: most of the time, so that it is no busy machine's fault.
+Error takes_too_long(std::chrono::milliseconds most, bool computed) {
+  return {computed ? ErrorCode::kInvalidArgument : ErrorCode::kResourceExhausted,
           fmt::format("the grammar took more than {} ms to say which token may come next", most.count()),
           "simplify it"};
 }
@@ -57,6 +58,7 @@ struct MaskWorker::Job {
   Pace pace = Pace::kUnknown;
   Clock::time_point began;  // the order that it is at work on
   // Of the mask that is asked for and isn't there yet.
+  std::optional<ThreadTime> time;  // of the thread, since it has begun
   std::optional<Clock::time_point> wanted;
   Clock::time_point help_at;
   // The thread's. Between orders the constraint has accepted their tokens, but none of the guesses.
@@ -122,13 +124,13 @@ std::deque<std::shared_ptr<MaskWorker::Job>>::iterator MaskWorker::Shared::find_
 }
 
 void MaskWorker::Shared::work_on(const std::shared_ptr<Job>& job, std::unique_lock<std::mutex>& lock) {
-  const ThreadTime time;
+  job->time.emplace();
   job->began = Clock::now();
   job->state = Job::State::kRunning;
   at_work_on(job->pace)++;
   fulfil(*job, lock);
   at_work_on(job->pace)--;
-  job->pace = time.used() > kLong ? Pace::kSlow : Pace::kQuick;
+  job->pace = job->time->used() > kLong ? Pace::kSlow : Pace::kQuick;
   job->state = Job::State::kReady;
   tell();
   if (std::exchange(job->has_new_order, false)) enqueue(job);
@@ -233,7 +235,7 @@ std::optional<Result<MaskWorker::Mask>> MaskWorker::wait(const std::shared_ptr<J
     const Milliseconds most = begun && !job->has_new_order ? patience_ : kLongestInQueue;
     const Clock::time_point asked = begun ? std::max(*job->wanted, job->began) : *job->wanted;
     const Clock::time_point deadline = asked + most;
-    if (now >= deadline) return begun ? takes_too_long(most) : busy();
+    if (now >= deadline) return begun ? takes_too_long(most, 2 * job->time->used() >= most) : busy();
     if (now >= job->help_at) help(*job);
     if (now >= until) {
       help(*job);  // the next step may take longer than the patience

@@ -35,8 +35,9 @@ class MaskWorker {
   // all but the last of the tokens to have been picked by.
   void advance(const std::shared_ptr<Job>& job, std::span<const TokenId> tokens, std::span<const TokenId> guesses);
   // The mask of the token that comes after so many guesses, valid until advance(); nothing if it isn't there by
-  // `until`. The constraint allows the guesses. Errors: the constraint's; kResourceExhausted if it takes longer than
-  // the patience since it was asked for first and begun, or if others keep it from being begun for long.
+  // `until`. The constraint allows the guesses. Errors: the constraint's; kInvalidArgument if it takes longer than the
+  // patience since it was asked for first and begun; kResourceExhausted if others keep it from being begun, or from
+  // computing, for as long.
   std::optional<Result<Mask>> wait(const std::shared_ptr<Job>& job, uint32_t guesses, Clock::time_point until);
   // No more masks are wanted of the job.
   void end(const std::shared_ptr<Job>& job);

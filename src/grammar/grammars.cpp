@@ -11,6 +11,7 @@
 #include <mutex>
 #include <new>
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <system_error>
 #include <thread>
@@ -159,10 +160,11 @@ struct Grammars::Shared {
   void keep(const std::string& text, const std::shared_ptr<const Grammar>& constraint, size_t bytes);
   void compile(const std::string& text, Job& job);
   Compiled wait(const Job& job, std::unique_lock<std::mutex>& lock, const GrammarsOptions& options,
-                Clock::time_point begin, uint32_t before);
+                Clock::time_point begin, std::optional<uint64_t> ticket);
   bool has_place(const GrammarsOptions& options);
-  // Until when somebody may wait who is not to do so after `last`; `before` others wait longer.
-  Clock::time_point last_moment(uint32_t before, Clock::time_point last, const GrammarsOptions& options) const {
+  // Until when a ticket's holder may wait who is not to do so after `last`.
+  Clock::time_point last_moment(uint64_t ticket, Clock::time_point last, const GrammarsOptions& options) const {
+    const auto before = std::distance(tickets.begin(), tickets.find(ticket));
     return before < options.max_waiting ? last : std::min(last, progress + options.standstill);
   }
 
@@ -174,8 +176,9 @@ struct Grammars::Shared {
   std::unordered_map<std::string, std::shared_ptr<Job>> jobs;
   bool ended = false;                    // nobody waits
   uint32_t compiling = 0, given_up = 0;  // the latter: threads that go on with what nobody waits for
-  uint32_t waiting = 0;
-  Clock::time_point progress;  // when the first of those that wait came, or a grammar was done since
+  std::set<uint64_t> tickets;            // of those that wait, by when they came
+  uint64_t next_ticket = 0;
+  Clock::time_point progress;  // when the first of those that wait came, or a place was free since
   std::list<Kept> kept;        // last used first
   std::unordered_map<std::string, std::list<Kept>::iterator> kept_by_text;
   size_t kept_bytes = 0;
@@ -185,14 +188,15 @@ struct Grammars::Shared {
 // One that waits, with the mutex locked at its beginning and end.
 class Grammars::Waiting {
  public:
-  explicit Waiting(Shared& shared) : before(shared.waiting++), shared_(shared) {
-    if (before == 0) shared.progress = Shared::Clock::now();
+  explicit Waiting(Shared& shared) : ticket(shared.next_ticket++), shared_(shared) {
+    if (shared.tickets.empty()) shared.progress = Shared::Clock::now();
+    shared.tickets.insert(ticket);
   }
-  ~Waiting() { shared_.waiting--; }
+  ~Waiting() { shared_.tickets.erase(ticket); }
   Waiting(const Waiting&) = delete;
   Waiting& operator=(const Waiting&) = delete;
 
-  const uint32_t before;  // others that waited when it came
+  const uint64_t ticket;
 
  private:
   Shared& shared_;
@@ -271,6 +275,7 @@ Grammars::Compiled Grammars::compile(const std::string& grammar) {
   if (std::shared_ptr<const Grammar> known = shared_->find(grammar)) return known;
   const Waiting waiting(*shared_);
   std::shared_ptr<Shared::Job> job;
+  bool is_own = false;
   while (job == nullptr) {
     if (shared_->ended) return no_longer_awaited();
     const auto same = shared_->jobs.find(grammar);
@@ -286,13 +291,15 @@ Grammars::Compiled Grammars::compile(const std::string& grammar) {
       }
       shared_->jobs.emplace(grammar, job);
       shared_->compiling++;
+      is_own = true;
     } else {
-      const auto last = shared_->last_moment(waiting.before, begin + options_.deadline, options_);
+      const auto last = shared_->last_moment(waiting.ticket, begin + options_.deadline, options_);
       if (Shared::Clock::now() >= last) return others_compile();
       shared_->changed.wait_until(lock, last);
     }
   }
-  return shared_->wait(*job, lock, options_, begin, waiting.before);
+  // Whoever had it begun waits to its end.
+  return shared_->wait(*job, lock, options_, begin, is_own ? std::nullopt : std::optional(waiting.ticket));
 }
 
 void Grammars::end_waits() {
@@ -303,11 +310,12 @@ void Grammars::end_waits() {
 
 // With the mutex locked. Nobody computes faster than the clock goes, so nothing is missed until it is looked at again.
 Grammars::Compiled Grammars::Shared::wait(const Job& job, std::unique_lock<std::mutex>& lock,
-                                          const GrammarsOptions& options, Clock::time_point begin, uint32_t before) {
+                                          const GrammarsOptions& options, Clock::time_point begin,
+                                          std::optional<uint64_t> ticket) {
   while (!job.result) {
     if (ended) return no_longer_awaited();
     const Clock::time_point now = Clock::now(), patience = begin + options.patience;
-    const Clock::time_point last = last_moment(before, patience, options);
+    const Clock::time_point last = ticket ? last_moment(*ticket, patience, options) : patience;
     const auto left = options.deadline - (job.time ? job.time->used() : std::chrono::nanoseconds(0));
     if (left <= std::chrono::nanoseconds(0)) {
       has_place(options);  // and who waits for one is told
@@ -333,6 +341,7 @@ bool Grammars::Shared::has_place(const GrammarsOptions& options) {
     job->given_up = true;
     given_up++;
     compiling--;
+    progress = Clock::now();
     changed.notify_all();
   }
   return compiling < options.max_compiling;

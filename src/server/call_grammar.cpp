@@ -296,6 +296,7 @@ std::optional<WantedOutput> wanted_calls(const ChatTools& tools, const Tokenizer
   if (otherwise) {
     if (tools.callable.empty() && !in_reasoning) return std::nullopt;
     reading.calls_first = true;
+    reading.holds_marked = [] { return true; };
     const auto compile = [=, other = *otherwise, &tokenizer](Grammars& grammars) -> Grammars::Compiled {
       ASSIGN_OR_RETURN(const std::string text, call_grammar(tools, syntax, tokenizer, in_reasoning, &other));
       return grammars.compile(text);
@@ -304,7 +305,7 @@ std::optional<WantedOutput> wanted_calls(const ChatTools& tools, const Tokenizer
   }
   if (!tools.any_strict()) return std::nullopt;
   const auto check = std::make_shared<CallCheck>(CallCheck{tools, syntax, in_reasoning, nullptr});
-  reading.holds_marked = [check] { return check->grammar != nullptr; };
+  if (syntax.calls != CallFormat::kJson) reading.holds_marked = [check] { return check->grammar != nullptr; };
   reading.takes = [check, &tokenizer](std::string_view name, std::string_view arguments) {
     return check->takes(tokenizer, name, arguments);
   };

@@ -42,8 +42,12 @@ EmbeddingRun::EmbeddingRun(std::shared_ptr<ServedModel> model, const Request& re
 
 EmbeddingRun::~EmbeddingRun() {
   open_.clear();
+  give_back_places();
+}
+
+void EmbeddingRun::give_back_places() {
   places_.give_back();
-  if (account_ != nullptr) account_->give_back(1);
+  if (account_ != nullptr) account_->give_back(std::exchange(answers_, 0));
 }
 
 std::variant<std::unique_ptr<EmbeddingRun>, ApiError> EmbeddingRun::start(std::shared_ptr<ServedModel> model,
@@ -51,15 +55,16 @@ std::variant<std::unique_ptr<EmbeddingRun>, ApiError> EmbeddingRun::start(std::s
                                                                           std::vector<std::vector<TokenId>> inputs,
                                                                           std::shared_ptr<KeyAccount> account) {
   if (std::optional<ApiError> refused = refuse_input(inputs, model->engine->info().context)) return *refused;
-  const auto at_once = static_cast<uint32_t>(std::min({inputs.size(), kAtOnce, size_t{model->places->most_of_one()}}));
+  const auto most = static_cast<uint32_t>(std::min(inputs.size(), kAtOnce));
   if (account != nullptr) {
     if (std::optional<ApiError> refused = account->take(1, KeyAccount::Clock::now())) return *refused;
   }
-  std::optional<Places::Taken> places = model->places->take(request.cache_owner, at_once);
+  std::optional<Places::Taken> places = model->places->take_some(request.cache_owner, most);
   if (!places) {
     if (account != nullptr) account->give_back(1);
     return queue_full(*model);
   }
+  const uint32_t at_once = places->count();
   std::unique_ptr<EmbeddingRun> run(
       new EmbeddingRun(std::move(model), request, std::move(inputs), at_once, std::move(*places), std::move(account)));
   if (run->account_ != nullptr) run->account_->count_tokens(run->prompt_tokens_, KeyAccount::Clock::now());
@@ -89,6 +94,7 @@ std::optional<ApiError> EmbeddingRun::advance() {
     done_++;
   }
   std::erase_if(open_, [](const Open& open) { return open.stream == nullptr; });
+  if (finished()) give_back_places();
   return send_next();
 }
 

@@ -41,6 +41,7 @@ class EmbeddingRun {
   EmbeddingRun(std::shared_ptr<ServedModel> model, const Request& request, std::vector<std::vector<TokenId>> inputs,
                uint32_t at_once, Places::Taken places, std::shared_ptr<KeyAccount> account);
   std::optional<ApiError> send_next();
+  void give_back_places();
 
   struct Open {
     size_t input = 0;
@@ -52,6 +53,7 @@ class EmbeddingRun {
   const Request request_;
   const uint32_t at_once_;  // inputs, at most
   Places::Taken places_;    // as many
+  uint32_t answers_ = 1;    // that the account counts
   std::vector<std::vector<TokenId>> inputs_;
   std::vector<std::vector<float>> vectors_;
   std::vector<Open> open_;

@@ -119,7 +119,7 @@ std::vector<Generation::News> Generation::take() {
     news.push_back({choice, std::move(*event)});
   }
   count(tokens);
-  // Others need not wait until a slow client has read it all.
+  // Others need not wait until a slow client has read the last of it.
   if (finished()) give_back_places();
   return news;
 }

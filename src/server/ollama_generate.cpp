@@ -85,9 +85,13 @@ std::variant<ChatRequest, ApiError> read_by_template(ApiCall& call, const jinja:
   return read;
 }
 
-Reply start(ApiCall& call, const std::variant<ChatRequest, ApiError>& read, OllamaAnswer answer) {
+Reply start(ApiCall& call, std::variant<ChatRequest, ApiError> read, OllamaAnswer answer) {
   if (const ApiError* refused = std::get_if<ApiError>(&read)) return with_names(*refused, kOllamaNames);
-  const ChatRequest& asked = std::get<ChatRequest>(read);
+  ChatRequest& asked = std::get<ChatRequest>(read);
+  // Arguments are objects here, so that calls come whole, or not at all.
+  auto reading = std::make_shared<AnswerParserOptions>(*asked.reading);
+  reading->holds_marked = nullptr;
+  asked.reading = std::move(reading);
   auto writer = ollama_writer(call.model, std::move(answer), asked);
   return with_names(start_answer(call, asked.generation, {asked.prompt}, std::move(writer)), kOllamaNames);
 }

@@ -43,8 +43,10 @@ json::object model_object(const ServedModel& model, const std::string& name) {
 }
 
 // The one of its names that was asked for, or its own.
-std::string name_of(const ServedModel& model, const std::string& asked) {
-  return std::find(model.aliases.begin(), model.aliases.end(), asked) == model.aliases.end() ? model.id : asked;
+std::string name_of(const ServedModel& model, std::string_view asked) {
+  if (asked.ends_with(kLatestTag)) asked.remove_suffix(kLatestTag.size());
+  const auto found = std::find(model.aliases.begin(), model.aliases.end(), asked);
+  return found == model.aliases.end() ? model.id : *found;
 }
 
 // Of a text: vLLM says prompt, llama.cpp content.

@@ -1,14 +1,18 @@
 #include "server/places.h"
 
+#include <algorithm>
+
 namespace ingle {
 
-std::optional<Places::Taken> Places::take(uint64_t owner, uint32_t count) {
+std::optional<Places::Taken> Places::take(uint64_t owner, uint32_t least, uint32_t most) {
   const std::lock_guard lock(mutex_);
   const auto found = by_owner_.find(owner);
   const uint32_t has = found == by_owner_.end() ? 0 : found->second;
-  if (count > most_of_one() || has > most_of_one() - count) return std::nullopt;
-  const uint32_t open = has > 0 ? most_of_one() : most_;
-  if (taken_ > open || count > open - taken_) return std::nullopt;
+  const uint32_t shared = most_of_one() - std::min(taken_, most_of_one());
+  const uint32_t kept = has == 0 ? 1 : 0;
+  const uint32_t room = std::min({shared + kept, most_ - taken_, most_of_one() - has});
+  if (room < least) return std::nullopt;
+  const uint32_t count = std::min(room, most);
   if (count > 0) by_owner_[owner] += count;
   taken_ += count;
   return Taken(this, owner, count);

@@ -1,6 +1,6 @@
 // The places of a model's requests: those that run and those that wait, at most so many. Where there are several owners
-// some are kept for those who have none, so that nobody is refused because another asks for much: the scheduler is fair
-// to those alone who have a place. Any thread.
+// some are kept for those who have none, one for each, so that nobody is refused because another asks for much: the
+// scheduler is fair to those alone who have a place. Any thread.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +28,7 @@ class Places {
     }
     ~Taken() { give_back(); }
     void give_back();
+    uint32_t count() const { return count_; }
 
    private:
     friend class Places;
@@ -41,11 +42,14 @@ class Places {
   Places(uint32_t most, uint32_t kept) : most_(most), kept_(kept) {}
 
   // All or none.
-  std::optional<Taken> take(uint64_t owner, uint32_t count);
+  std::optional<Taken> take(uint64_t owner, uint32_t count) { return take(owner, count, count); }
+  // As many of them as there are, but one at least.
+  std::optional<Taken> take_some(uint64_t owner, uint32_t most) { return take(owner, 1, most); }
   uint32_t most_of_one() const { return most_ - kept_; }
   uint32_t taken() const;
 
  private:
+  std::optional<Taken> take(uint64_t owner, uint32_t least, uint32_t most);
   void give_back(uint64_t owner, uint32_t count);
 
   const uint32_t most_, kept_;

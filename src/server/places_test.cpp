@@ -33,15 +33,22 @@ TEST(Places, SomeAreKeptForThoseWhoHaveNone) {
   std::vector<Places::Taken> taken;
   while (std::optional<Places::Taken> one = places.take(1, 1)) taken.push_back(std::move(*one));
   EXPECT_EQ(places.taken(), 14u);
-  EXPECT_FALSE(places.take(3, 3)) << "more than there are";
+  EXPECT_FALSE(places.take(3, 2)) << "of those that are kept each has one";
   std::optional<Places::Taken> other = places.take(2, 1);
   ASSERT_TRUE(other);
   EXPECT_FALSE(places.take(2, 1)) << "this one has one";
-  EXPECT_TRUE(places.take(3, 1));
+  {
+    const std::optional<Places::Taken> some = places.take_some(3, 2);
+    ASSERT_TRUE(some);
+    EXPECT_EQ(some->count(), 1u);
+    EXPECT_FALSE(places.take_some(4, 2)) << "all are taken";
+  }
   taken.clear();
+  EXPECT_EQ(places.take_some(5, 4)->count(), 4u);
   std::optional<Places::Taken> more = places.take(2, 13);
   EXPECT_TRUE(more);
   EXPECT_FALSE(places.take(2, 1)) << "as many as one may have";
+  EXPECT_FALSE(places.take_some(2, 1));
   EXPECT_FALSE(places.take(1, 15));
 }
 

@@ -5,6 +5,7 @@
 
 #include "server/digest.h"
 #include "server/json_text.h"
+#include "text/json_value.h"
 
 namespace ingle {
 
@@ -252,7 +253,8 @@ std::string ResponsesWriter::said_message() const {
   json::array calls;
   for (const Item& item : items_) {
     if (item.kind == Kind::kMessage) content += item.text;
-    if (item.kind != Kind::kCall) continue;
+    // Half a call is none to the model, whose template may want JSON.
+    if (item.kind != Kind::kCall || !parse_json(item.text).ok()) continue;
     calls.push_back({{"id", item.call_id},
                      {"type", "function"},
                      {"function", json::object{{"name", item.name}, {"arguments", item.text}}}});
@@ -286,7 +288,9 @@ std::string ResponsesWriter::response(const char* status, const Usage* usage, co
   out["error"] = nullptr;
   // The codes that OpenAI has for it.
   if (error != nullptr) {
-    const char* code = error->status == 429 ? "rate_limit_exceeded" : "server_error";
+    const char* code = error->status == 429  ? "rate_limit_exceeded"
+                       : error->status < 500 ? "invalid_prompt"
+                                             : "server_error";
     out["error"] = json::object{{"code", code}, {"message", error->message}};
   }
   out["incomplete_details"] = nullptr;

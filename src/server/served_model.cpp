@@ -59,7 +59,9 @@ bool OneModel::healthy() const { return model_->engine->stalled_for() < hung_aft
 Result<std::shared_ptr<ServedModel>> serve_engine(Engine& engine, ServedModelOptions options) {
   auto model = std::make_shared<ServedModel>();
   model->id = std::move(options.id);
-  model->aliases = std::move(options.aliases);
+  for (std::string& alias : options.aliases) {
+    if (!model->answers_to(alias)) model->aliases.push_back(std::move(alias));
+  }
   model->created = static_cast<int64_t>(std::time(nullptr));
   model->engine = &engine;
   model->places = std::make_unique<Places>(options.max_open, options.many_owners ? options.max_open / 8 : 0);

@@ -10,8 +10,8 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
+#include <exception>
 #include <list>
-#include <new>
 #include <vector>
 
 #include "server/connection.h"

@@ -41,7 +41,9 @@ def serving(model, alias, home, *options):
 
 def metric(url, name):
     with urllib.request.urlopen(f"{url}/metrics") as page:
-        return sum(float(value) for value in re.findall(rf"^{name}(?:{{.*}})? (\S+)$", page.read().decode(), re.MULTILINE))
+        values = re.findall(rf"^{name}(?:{{.*}})? (\S+)$", page.read().decode(), re.MULTILINE)
+    assert values, f"there is no metric {name}"
+    return sum(map(float, values))
 
 
 def wait_until_idle(url, seconds=5):

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "engine/page_audit_test.h"
 #include "kv/window.h"
@@ -202,12 +203,16 @@ void Simulation::step() {
 }
 
 void Simulation::answer(const std::vector<OutputRow>& rows) {
+  const Sequence* last = nullptr;
   for (const OutputRow& row : rows) {
     SimulatedClient& client = client_of(row.sequence);
     if (row.deliver && client.delivered++ != row.position) fault("a prompt's logits come twice or in the wrong order");
+    if (!row.sample) continue;
+    const bool first = std::exchange(last, row.sequence) != row.sequence;
     // Behind the end, a late token or a wrong guess nothing counts.
     const bool counts = !row.sequence->tables.empty() && client.picks_ms == 0 && row.sequence->pending() == 0;
-    if (!row.sample || !counts) continue;
+    if (first && !counts) fault("a token is to be picked too early");
+    if (!counts) continue;
     if (row.position + 1 != row.sequence->length()) fault("a row of another position");
     if (client.late_every > 0 && row.position % client.late_every == 0) {
       client.picks_ms = now_ms_ + client.late_ms;
