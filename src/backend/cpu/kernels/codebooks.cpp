@@ -11,6 +11,8 @@ GroupDecoder group_decoder(DType type, PackTarget target) {
   }
   // With F16C, which whoever has vectors of 8 lanes has asked for (dispatch.cpp).
   if (target.lanes == 8 && !biased && __builtin_cpu_supports("avx2")) return avx2_group_decoder(type);
+#elif defined(__aarch64__)
+  if (target.lanes == 4 && target.signed_bias == 0) return neon_group_decoder(type);
 #endif
   static_cast<void>(type);
   static_cast<void>(target);

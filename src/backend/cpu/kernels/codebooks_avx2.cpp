@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <type_traits>
 
+#include "backend/cpu/kernels/codebook_entries.h"
 #include "backend/cpu/kernels/isa_region.h"
 #include "tensor/codebooks.h"
 
@@ -18,25 +19,6 @@
 INGLE_REGION_BEGIN
 namespace ingle::cpu {
 namespace {
-
-// A grid with the elements of each entry in bytes, as words: four of IQ3, eight of others. `less` is the levels' bias.
-template <class Word, size_t kEntries, size_t kCount>
-consteval std::array<Word, kEntries> expand(const std::array<uint16_t, kEntries>& grid,
-                                            const std::array<int8_t, kCount>& levels, int less) {
-  constexpr size_t kWidth = 16 / sizeof(Word);
-  std::array<Word, kEntries> out{};
-  for (size_t i = 0; i < kEntries; i++) {
-    for (size_t e = 0; e < sizeof(Word); e++) {
-      const size_t element = grid[i] >> (kWidth * e) & ((1u << kWidth) - 1);
-      out[i] |= Word{static_cast<uint8_t>(levels[element] - less)} << (8 * e);
-    }
-  }
-  return out;
-}
-template <const auto& kGrid, const auto& kLevels, int kLess = 0>
-constexpr auto kEights = expand<uint64_t>(kGrid, kLevels, kLess);
-template <const auto& kGrid, const auto& kLevels>
-constexpr auto kFours = expand<uint32_t>(kGrid, kLevels, 0);
 
 struct alignas(32) Bytes {
   uint8_t at[32];

@@ -18,8 +18,8 @@ namespace {
 constexpr DType kTypes[] = {DType::kIQ1_S, DType::kIQ1_M,   DType::kIQ2_XXS, DType::kIQ2_XS,
                             DType::kIQ2_S, DType::kIQ3_XXS, DType::kIQ3_S};
 
-// Those that x86-64's tables have vectors for.
-constexpr PackTarget kTargets[] = {{8, 0}, {16, 128}};
+// Those that some CPUs have vectors for.
+constexpr PackTarget kTargets[] = {{4, 0}, {8, 0}, {16, 128}};
 
 std::vector<uint8_t> decoded_by_rows(DType type, PackTarget target, const uint8_t* group) {
   std::vector<uint8_t> records(kInt8RecordsBytes);
