@@ -86,7 +86,7 @@ TEST(DecodeToInt8, RowsOfVectorsHaveTheSameCodes) {
     std::vector<int8_t> codes(kBlock);
     std::vector<float> scales(kBlock / kInt8ScaleValues);
     decode_to_int8(golden.type, golden.blocks.data(), codes.data(), scales.data(), kBlock);
-    for (const uint32_t lanes : {1u, 4u, 8u, 16u}) {
+    for (const uint32_t lanes : {1u, 16u}) {
       const bool biased = lanes == 16;
       const uint32_t row = lanes - 1;
       std::vector<uint8_t> interleaved(kBlock * lanes);

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "tensor/codebook_entries.h"
 #include "tensor/codebooks.h"
 
 namespace ingle {
@@ -13,28 +14,16 @@ namespace {
 constexpr size_t kBlock = 256;
 constexpr size_t kGroups = kBlock / kInt8ScaleValues;
 
-// Entry by entry, the codes of a packed codebook: `kElements` of them from fields of 16 / kElements bits.
-template <size_t kElements, size_t kEntries, size_t kLevels>
-constexpr std::array<std::array<int8_t, kElements>, kEntries> expand(const std::array<uint16_t, kEntries>& packed,
-                                                                     const std::array<int8_t, kLevels>& levels) {
-  constexpr unsigned kBits = 16 / kElements;
-  std::array<std::array<int8_t, kElements>, kEntries> out{};
-  for (size_t i = 0; i < kEntries; ++i) {
-    for (size_t j = 0; j < kElements; ++j) out[i][j] = levels[packed[i] >> (kBits * j) & ((1u << kBits) - 1)];
-  }
-  return out;
-}
-
 // The same byte in each of a word's eight.
 constexpr uint64_t every_byte(uint8_t byte) { return byte * uint64_t{0x0101010101010101}; }
 constexpr uint64_t kBias = every_byte(128);
 
-constexpr auto kIq1 = expand<8>(kIq1Grid, kIq1Levels);
-constexpr auto kIq2Xxs = expand<8>(kIq2XxsGrid, kIq2Levels);
-constexpr auto kIq2Xs = expand<8>(kIq2XsGrid, kIq2Levels);
-constexpr auto kIq2S = expand<8>(kIq2SGrid, kIq2Levels);
-constexpr auto kIq3Xxs = expand<4>(kIq3XxsGrid, kIq3XxsLevels);
-constexpr auto kIq3S = expand<4>(kIq3SGrid, kIq3SLevels);
+constexpr auto& kIq1 = kEights<kIq1Grid, kIq1Levels>;
+constexpr auto& kIq2Xxs = kEights<kIq2XxsGrid, kIq2Levels>;
+constexpr auto& kIq2Xs = kEights<kIq2XsGrid, kIq2Levels>;
+constexpr auto& kIq2S = kEights<kIq2SGrid, kIq2Levels>;
+constexpr auto& kIq3Xxs = kFours<kIq3XxsGrid, kIq3XxsLevels>;
+constexpr auto& kIq3S = kFours<kIq3SGrid, kIq3SLevels>;
 
 template <typename T>
 T load(const void* p) {
@@ -88,14 +77,12 @@ struct Row {
   }
   // `negative`: 0 or 1; no branch, which could not be foreseen.
   void put_iq1(size_t i, uint32_t index, uint32_t negative) const {
-    put_biased(i, load<uint64_t>(&kIq1[index]) + every_byte(1) - negative * every_byte(2));
+    put_biased(i, kIq1[index] + every_byte(1) - negative * every_byte(2));
   }
 };
 
 // Two entries of four codes each.
-uint64_t join(const std::array<int8_t, 4>& low, const std::array<int8_t, 4>& high) {
-  return load<uint32_t>(&low) | uint64_t{load<uint32_t>(&high)} << 32;
-}
+uint64_t join(uint32_t low, uint32_t high) { return low | uint64_t{high} << 32; }
 
 // d, then per 32 values: four 8-bit indices, and a word of four 7-bit sign indices and the 4-bit scale.
 template <class Row>
@@ -107,7 +94,7 @@ void decode_iq2_xxs(const uint8_t* block, Row row) {
     row.scale_32(g, d * kIq2Scales[word >> 28]);
 #pragma GCC unroll 4
     for (size_t i = 0; i < 4; ++i) {
-      row.put_signed(4 * g + i, load<uint64_t>(&kIq2Xxs[indices[i]]), kEvenSignMasks[word >> (7 * i) & 127]);
+      row.put_signed(4 * g + i, kIq2Xxs[indices[i]], kEvenSignMasks[word >> (7 * i) & 127]);
     }
   }
 }
@@ -124,7 +111,7 @@ void decode_iq2_xs(const uint8_t* block, Row row) {
 #pragma GCC unroll 4
     for (size_t i = 0; i < 4; ++i) {
       const uint64_t word = words >> (16 * i);
-      row.put_signed(4 * g + i, load<uint64_t>(&kIq2Xs[word & 511]), kEvenSignMasks[word >> 9 & 127]);
+      row.put_signed(4 * g + i, kIq2Xs[word & 511], kEvenSignMasks[word >> 9 & 127]);
     }
   }
 }
@@ -140,7 +127,7 @@ void decode_iq2_s(const uint8_t* block, Row row) {
 #pragma GCC unroll 4
     for (size_t i = 0; i < 4; ++i) {
       const uint32_t index = low[4 * g + i] | (high[g] >> (2 * i) & 3u) << 8;
-      row.put_signed(4 * g + i, load<uint64_t>(&kIq2S[index]), kSignMasks[signs[4 * g + i]]);
+      row.put_signed(4 * g + i, kIq2S[index], kSignMasks[signs[4 * g + i]]);
     }
   }
 }
@@ -297,8 +284,6 @@ bool decodes_to_int8(DType type) { return int8_decoder(type, 1, false) != nullpt
 
 Int8Decoder int8_decoder(DType type, uint32_t lanes, bool biased) {
   if (lanes == 1 && !biased) return decoder<Row<1, false>>(type);
-  if (lanes == 4 && !biased) return decoder<Row<4, false>>(type);
-  if (lanes == 8 && !biased) return decoder<Row<8, false>>(type);
   if (lanes == 16 && biased) return decoder<Row<16, true>>(type);
   return nullptr;
 }

@@ -82,6 +82,16 @@ class ReasoningTest(ServerTest):
         for wrong in (-1, "x", 1.5):
             self.assertEqual(self.refused(400, CHAT, chat(thinking_budget=wrong))["param"], "thinking_budget")
 
+    def test_a_stream_tells_it_apart(self):
+        fields = {"thinking_budget": 7, "ignore_eos": True, "seed": 1}
+        message = self.ask(**fields)["choices"][0]["message"]
+        deltas = [choice["delta"] for event in events(self.ask(stream=True, **fields)) for choice in event["choices"]]
+        for part in ("reasoning_content", "content"):
+            self.assertTrue(message[part])
+            self.assertEqual("".join(delta.get(part) or "" for delta in deltas), message[part])
+        first = next(i for i, delta in enumerate(deltas) if delta.get("content"))
+        self.assertFalse(any(delta.get("reasoning_content") for delta in deltas[first:]))
+
     def test_a_form_is_kept_behind_it(self):
         answer = self.ask(thinking_budget=3, tools=TOOLS, tool_choice="required", parallel_tool_calls=False, max_tokens=400)
         [choice] = answer["choices"]

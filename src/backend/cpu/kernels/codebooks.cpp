@@ -9,8 +9,7 @@ GroupDecoder group_decoder(DType type, PackTarget target) {
       __builtin_cpu_supports("avx512vbmi")) {
     return vbmi_group_decoder(type);
   }
-  // With F16C, which whoever has vectors of 8 lanes has asked for (dispatch.cpp).
-  if (target.lanes == 8 && !biased && __builtin_cpu_supports("avx2")) return avx2_group_decoder(type);
+  if (target.lanes == 8 && !biased) return avx2_group_decoder(type);  // the table of 8 lanes is AVX2's
 #elif defined(__aarch64__)
   if (target.lanes == 4 && target.signed_bias == 0) return neon_group_decoder(type);
 #endif

@@ -11,8 +11,8 @@ namespace ingle::cpu {
 // As decode_int8_records, to the same bytes, for one type and target.
 using GroupDecoder = void (*)(const uint8_t* group, const uint8_t* ahead, uint8_t* records);
 
-// The fastest that this CPU has; null where there is none, and for other types. Rows are then decoded one by one
-// (int8_decode.h).
+// The fastest that this CPU has, whose tables (available_tables) have the target; null where there is none, and for
+// other types. Rows are then decoded one by one (int8_decode.h).
 GroupDecoder group_decoder(DType type, PackTarget target);
 
 // By instruction set: 64-bit Arm, for 4 lanes; x86-64 with AVX2, for 8; with AVX-512 VBMI (from Ice Lake and Zen 4 on),

@@ -2,17 +2,19 @@
 // record that is written. Blocks hold rows one after the other, so their fields come in by dwords, transposed; what is
 // looked up are bytes [row][4].
 //
-// A template over Ops, an instruction set's part of it: V, a vector of dwords [kLanes], and F, of floats, with
+// A template over Ops, an instruction set's part of it: V, a vector of dwords [kLanes], and F, of floats [kLanes], with
 //   load_four       four dwords of each row, a vector each
 //   shift_right, shift_left, bit_and, bit_or  of lanes
-//   fields          byte t of each lane is the lane from a bit on, and above its end other bits: whoever takes a field
-//                   looks at its own bits alone
+//   fields          byte t of each lane: the lane from bit kFirst + kStep * t on. Above its end there may be other
+//   bits:
+//                   whoever takes a field looks at its own bits alone
 //   halves_to_floats (of the low halves of lanes), store, scale (d times an entry of 16, by the low four bits of lanes)
 //   low_bytes, high_bytes  of the words [row][2] of two vectors
 //   even_signs      by seven bits in each byte, of which the eighth may be anything
 //   deltas          bytes that are -1 where they have a bit, else 1
-//   put_iq1, put_iq2, put_iq3  the codes of 32 columns (IQ3: 16) by indices: a byte, and the bits above it low in
-//   another
+//   put_iq1, put_iq2, put_iq3  the codes of 32 columns (IQ3: 16) by four indices: a byte of `index` each, and where the
+//                   grid has more entries the bits above it, lowest in a byte of `high`. Byte c of each lane of the
+//                   signs or deltas is that of the eight columns from 8c on; IQ3 says which two
 // Each ISA's file includes this once, after its Ops and INGLE_REGION_BEGIN.
 #pragma once
 

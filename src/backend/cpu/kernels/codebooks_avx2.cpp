@@ -7,10 +7,11 @@
 #include <array>
 #include <bit>
 #include <cstddef>
+#include <tuple>
 #include <type_traits>
 
-#include "backend/cpu/kernels/codebook_entries.h"
 #include "backend/cpu/kernels/isa_region.h"
+#include "tensor/codebook_entries.h"
 #include "tensor/codebooks.h"
 
 #define INGLE_REGION_BEGIN INGLE_TARGET_BEGIN("avx2,f16c")
@@ -20,7 +21,7 @@ INGLE_REGION_BEGIN
 namespace ingle::cpu {
 namespace {
 
-struct alignas(32) Bytes {
+struct Bytes {
   uint8_t at[32];
 };
 // For vpshufb: byte c of each lane in all four of it.
@@ -58,7 +59,8 @@ struct Avx2Codebooks {
 
   template <Bytes kValue>
   static INGLE_INLINE V constant() {
-    return _mm256_load_si256(reinterpret_cast<const V*>(kValue.at));
+    // Clang gives objects that are template arguments no alignment of their own.
+    return _mm256_loadu_si256(reinterpret_cast<const V*>(kValue.at));
   }
   static INGLE_INLINE V set1(int byte) { return _mm256_set1_epi8(static_cast<char>(byte)); }
   static INGLE_INLINE V join(__m128i low, __m128i high) {
@@ -220,9 +222,10 @@ struct Avx2Codebooks {
   }
   template <int q, int kSignByte>
   static INGLE_INLINE void put_iq3_entry(uint8_t* codes, const uint32_t* table, const Indices& index, V signs) {
+    constexpr int kFirstBit = q % 2 == 0 ? 1 : 16;
     const uint16_t* at = index.at + q;
     const V values = join(four(table, at, at + 16), four(table, at + 8, at + 24));
-    put(codes, q, negated < q % 2 == 0 ? 1 : 16 > (values, fields<8 * kSignByte, 0>(signs)));
+    put(codes, q, negated<kFirstBit>(values, fields<8 * kSignByte, 0>(signs)));
   }
   // Signs are bytes c and c + 1 of each lane.
   template <const auto& kGrid, const auto& kLevels, int c>

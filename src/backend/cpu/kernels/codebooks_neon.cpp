@@ -9,8 +9,8 @@
 #include <tuple>
 #include <type_traits>
 
-#include "backend/cpu/kernels/codebook_entries.h"
 #include "backend/cpu/kernels/isa_region.h"
+#include "tensor/codebook_entries.h"
 #include "tensor/codebooks.h"
 
 // What every CPU of 64-bit Arm has.
@@ -20,7 +20,7 @@
 namespace ingle::cpu {
 namespace {
 
-struct alignas(16) Bytes {
+struct Bytes {
   uint8_t at[16];
 };
 // For tbl: byte c of each lane in all four of it.
@@ -181,12 +181,13 @@ struct NeonCodebooks {
 
   template <int q, int kSignByte>
   static INGLE_INLINE void put_iq3_entry(uint8_t* codes, const uint32_t* table, const Indices& index, V signs) {
+    constexpr int kFirstBit = q % 2 == 0 ? 1 : 16;
     const uint16_t* at = index.at + q;
     uint32x4_t values = vld1q_dup_u32(table + at[0]);
     values = vld1q_lane_u32(table + at[4], values, 1);
     values = vld1q_lane_u32(table + at[8], values, 2);
     values = vld1q_lane_u32(table + at[12], values, 3);
-    put(codes, q, negated < q % 2 == 0 ? 1 : 16 > (bytes(values), fields<8 * kSignByte, 0>(signs)));
+    put(codes, q, negated<kFirstBit>(bytes(values), fields<8 * kSignByte, 0>(signs)));
   }
   // Signs are bytes c and c + 1 of each lane.
   template <const auto& kGrid, const auto& kLevels, int c>

@@ -5,8 +5,8 @@
 #include <immintrin.h>
 
 #include <array>
-#include <bit>
 #include <cstddef>
+#include <tuple>
 #include <type_traits>
 
 #include "backend/cpu/kernels/isa_region.h"
@@ -24,7 +24,7 @@ INGLE_REGION_BEGIN
 namespace ingle::cpu {
 namespace {
 
-struct alignas(64) Bytes {
+struct Bytes {
   uint8_t at[64];
 };
 
@@ -89,7 +89,7 @@ consteval Bytes bits(int first, int step) {
   return mask;
 }
 
-struct Vbmi {
+struct VbmiCodebooks {
   using V = __m512i;
   using F = __m512;
   static constexpr uint32_t kLanes = 16;
@@ -252,7 +252,7 @@ INGLE_REGION_END
 #include "backend/cpu/kernels/codebooks.inl.h"
 
 namespace ingle::cpu {
-GroupDecoder vbmi_group_decoder(DType type) { return Codebooks<Vbmi>::decoder(type); }
+GroupDecoder vbmi_group_decoder(DType type) { return Codebooks<VbmiCodebooks>::decoder(type); }
 }  // namespace ingle::cpu
 
 #endif

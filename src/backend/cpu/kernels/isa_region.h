@@ -2,8 +2,9 @@
 // extensions, whatever the flags of the file are. Include standard headers before a region, never inside one, and
 // define no lambda inside one: neither compiler promises that it takes the region's target.
 //
-// Each vec_*.h defines INGLE_REGION_BEGIN and INGLE_REGION_END for its own instruction set. The *.inl.h open and close
-// that region after their includes, so that a translation unit includes exactly one vec_*.h, first. What the *.inl.h
+// Each vec_*.h defines INGLE_REGION_BEGIN and INGLE_REGION_END for its own instruction set, and so does each
+// codebooks_*.cpp. The *.inl.h open and close that region after their includes, so that a translation unit includes one
+// vec_*.h, first, or none. What the *.inl.h
 // define is a template over the instruction set or has internal linkage: otherwise the linker could keep one file's AVX
 // code for another file's call.
 #pragma once
