@@ -25,7 +25,7 @@ struct Bytes {
   uint8_t at[32];
 };
 // For vpshufb: byte c of each lane in all four of it.
-consteval Bytes byte_of_lanes(int c) {
+consteval Bytes lane_bytes(int c) {
   Bytes control{};
   for (int i = 0; i < 32; i++) control.at[i] = static_cast<uint8_t>(i % 16 / 4 * 4 + c);
   return control;
@@ -52,7 +52,7 @@ consteval Bytes parities() {
   return table;
 }
 
-struct Avx2Codebooks {
+struct Avx2Base {
   using V = __m256i;
   using F = __m256;
   static constexpr uint32_t kLanes = 8;
@@ -101,14 +101,9 @@ struct Avx2Codebooks {
     if constexpr (kBit < 8 * t) moved = _mm256_slli_epi32(lanes, 8 * t - kBit);
     return bit_and(moved, 0xffu << (8 * t));
   }
-  template <int kFirst, int kStep>
-  static INGLE_INLINE V fields(V lanes) {
-    if constexpr (kStep == 0 && kFirst % 8 == 0) {
-      return _mm256_shuffle_epi8(lanes, constant<byte_of_lanes(kFirst / 8)>());
-    } else {
-      return bit_or(bit_or(field<kFirst, 0>(lanes), field<kFirst + kStep, 1>(lanes)),
-                    bit_or(field<kFirst + 2 * kStep, 2>(lanes), field<kFirst + 3 * kStep, 3>(lanes)));
-    }
+  template <int c>
+  static INGLE_INLINE V byte_of_lanes(V lanes) {
+    return _mm256_shuffle_epi8(lanes, constant<lane_bytes(c)>());
   }
   static INGLE_INLINE V low_bytes(V first, V second) {
     return bit_or(_mm256_shuffle_epi8(first, constant<halves_of_words(0, 0)>()),
@@ -160,6 +155,7 @@ struct Avx2Codebooks {
   static INGLE_INLINE void put(uint8_t* codes, uint32_t k, V values) {
     _mm256_storeu_si256(reinterpret_cast<V*>(codes + k * sizeof values), values);
   }
+  static INGLE_INLINE V add(V a, V b) { return _mm256_add_epi8(a, b); }
   template <int kFirstBit>
   static INGLE_INLINE V negated(V values, V signs) {
     const V mask = constant<bits(kFirstBit)>(), negative = _mm256_cmpeq_epi8(_mm256_and_si256(signs, mask), mask);
@@ -183,59 +179,14 @@ struct Avx2Codebooks {
             _mm256_castps_si256(_mm256_shuffle_ps(a_floats, b_floats, 0xdd))};
   }
 
-  template <int c>
-  static INGLE_INLINE void put_iq2_entry(uint8_t* codes, const uint64_t* table, const Indices& index, V signs) {
-    const Halves values = eights<c>(table, index);
-    const V of_eight = fields<8 * c, 0>(signs);
-    put(codes, 2 * c, negated<1>(values.low, of_eight));
-    put(codes, 2 * c + 1, negated<16>(values.high, of_eight));
-  }
-  template <const auto& kGrid>
-  static INGLE_INLINE void put_iq2(uint8_t* codes, V index, V high, V signs) {
-    const Indices all = indices<kGrid>(index, high);
-    const uint64_t* table = kEights<kGrid, kIq2Levels>.data();
-    put_iq2_entry<0>(codes, table, all, signs);
-    put_iq2_entry<1>(codes, table, all, signs);
-    put_iq2_entry<2>(codes, table, all, signs);
-    put_iq2_entry<3>(codes, table, all, signs);
-  }
-
-  template <int c>
-  static INGLE_INLINE void put_iq1_entry(uint8_t* codes, const uint64_t* table, const Indices& index, V deltas) {
-    const Halves values = eights<c>(table, index);
-    const V both = fields<8 * c, 0>(deltas);
-    put(codes, 2 * c, _mm256_add_epi8(values.low, both));
-    put(codes, 2 * c + 1, _mm256_add_epi8(values.high, both));
-  }
-  static INGLE_INLINE void put_iq1(uint8_t* codes, V index, V high, V deltas) {
-    const Indices all = indices<kIq1Grid>(index, high);
-    const uint64_t* table = kEights<kIq1Grid, kIq1Levels, 128>.data();
-    put_iq1_entry<0>(codes, table, all, deltas);
-    put_iq1_entry<1>(codes, table, all, deltas);
-    put_iq1_entry<2>(codes, table, all, deltas);
-    put_iq1_entry<3>(codes, table, all, deltas);
-  }
-
-  static INGLE_INLINE __m128i four(const uint32_t* table, const uint16_t* first, const uint16_t* second) {
+  static INGLE_INLINE __m128i four_rows(const uint32_t* table, const uint16_t* first, const uint16_t* second) {
     return _mm_set_epi32(static_cast<int>(table[second[4]]), static_cast<int>(table[second[0]]),
                          static_cast<int>(table[first[4]]), static_cast<int>(table[first[0]]));
   }
-  template <int q, int kSignByte>
-  static INGLE_INLINE void put_iq3_entry(uint8_t* codes, const uint32_t* table, const Indices& index, V signs) {
-    constexpr int kFirstBit = q % 2 == 0 ? 1 : 16;
+  template <int q>
+  static INGLE_INLINE V four(const uint32_t* table, const Indices& index) {
     const uint16_t* at = index.at + q;
-    const V values = join(four(table, at, at + 16), four(table, at + 8, at + 24));
-    put(codes, q, negated<kFirstBit>(values, fields<8 * kSignByte, 0>(signs)));
-  }
-  // Signs are bytes c and c + 1 of each lane.
-  template <const auto& kGrid, const auto& kLevels, int c>
-  static INGLE_INLINE void put_iq3(uint8_t* codes, V index, V high, V signs) {
-    const Indices all = indices<kGrid>(index, high);
-    const uint32_t* table = kFours<kGrid, kLevels>.data();
-    put_iq3_entry<0, c>(codes, table, all, signs);
-    put_iq3_entry<1, c>(codes, table, all, signs);
-    put_iq3_entry<2, c + 1>(codes, table, all, signs);
-    put_iq3_entry<3, c + 1>(codes, table, all, signs);
+    return join(four_rows(table, at, at + 16), four_rows(table, at + 8, at + 24));
   }
 };
 
@@ -244,9 +195,10 @@ struct Avx2Codebooks {
 INGLE_REGION_END
 
 #include "backend/cpu/kernels/codebooks.inl.h"
+#include "backend/cpu/kernels/entry_lookups.inl.h"
 
 namespace ingle::cpu {
-GroupDecoder avx2_group_decoder(DType type) { return Codebooks<Avx2Codebooks>::decoder(type); }
+GroupDecoder avx2_group_decoder(DType type) { return Codebooks<EntryLookups<Avx2Base>>::decoder(type); }
 }  // namespace ingle::cpu
 
 #endif

@@ -24,7 +24,7 @@ struct Bytes {
   uint8_t at[16];
 };
 // For tbl: byte c of each lane in all four of it.
-consteval Bytes byte_of_lanes(int c) {
+consteval Bytes lane_bytes(int c) {
   Bytes control{};
   for (int i = 0; i < 16; i++) control.at[i] = static_cast<uint8_t>(i / 4 * 4 + c);
   return control;
@@ -42,7 +42,7 @@ consteval Bytes bits(int first) {
   return mask;
 }
 
-struct NeonCodebooks {
+struct NeonBase {
   using V = uint32x4_t;
   using F = float32x4_t;
   static constexpr uint32_t kLanes = 4;
@@ -78,14 +78,9 @@ struct NeonCodebooks {
   static INGLE_INLINE V field(V v) {
     return bit_and(vshlq_u32(v, vdupq_n_s32(8 * t - kBit)), 0xffu << (8 * t));
   }
-  template <int kFirst, int kStep>
-  static INGLE_INLINE V fields(V v) {
-    if constexpr (kStep == 0 && kFirst % 8 == 0) {
-      return lanes(vqtbl1q_u8(bytes(v), constant<byte_of_lanes(kFirst / 8)>()));
-    } else {
-      return bit_or(bit_or(field<kFirst, 0>(v), field<kFirst + kStep, 1>(v)),
-                    bit_or(field<kFirst + 2 * kStep, 2>(v), field<kFirst + 3 * kStep, 3>(v)));
-    }
+  template <int c>
+  static INGLE_INLINE V byte_of_lanes(V v) {
+    return lanes(vqtbl1q_u8(bytes(v), constant<lane_bytes(c)>()));
   }
   static INGLE_INLINE V low_bytes(V first, V second) {
     return lanes(vqtbl2q_u8({{bytes(first), bytes(second)}}, constant<halves_of_words(0)>()));
@@ -125,79 +120,33 @@ struct NeonCodebooks {
     return out;
   }
 
-  static INGLE_INLINE void put(uint8_t* codes, uint32_t k, uint8x16_t values) { vst1q_u8(codes + 16 * k, values); }
+  static INGLE_INLINE void put(uint8_t* codes, uint32_t k, V values) { vst1q_u8(codes + 16 * k, bytes(values)); }
+  static INGLE_INLINE V add(V a, V b) { return lanes(vaddq_u8(bytes(a), bytes(b))); }
   template <int kFirstBit>
-  static INGLE_INLINE uint8x16_t negated(uint8x16_t values, V signs) {
+  static INGLE_INLINE V negated(V values, V signs) {
     const uint8x16_t negative = vtstq_u8(bytes(signs), constant<bits(kFirstBit)>());
-    return vsubq_u8(veorq_u8(values, negative), negative);
+    return lanes(vsubq_u8(veorq_u8(bytes(values), negative), negative));
   }
 
-  // The entries that are code c of each row: columns 8c to 8c + 3, and those behind them.
   struct Halves {
-    uint8x16_t low, high;
+    V low, high;
   };
-  static INGLE_INLINE uint32x4_t two(const uint64_t* table, uint16_t first, uint16_t second) {
+  static INGLE_INLINE V two(const uint64_t* table, uint16_t first, uint16_t second) {
     return vreinterpretq_u32_u64(vld1q_lane_u64(table + second, vld1q_dup_u64(table + first), 1));
   }
   template <int c>
   static INGLE_INLINE Halves eights(const uint64_t* table, const Indices& index) {
     const uint16_t* at = index.at + c;
-    const uint32x4_t a = two(table, at[0], at[4]), b = two(table, at[8], at[12]);
-    return {bytes(vuzp1q_u32(a, b)), bytes(vuzp2q_u32(a, b))};
+    const V a = two(table, at[0], at[4]), b = two(table, at[8], at[12]);
+    return {vuzp1q_u32(a, b), vuzp2q_u32(a, b)};
   }
-
-  template <int c>
-  static INGLE_INLINE void put_iq2_entry(uint8_t* codes, const uint64_t* table, const Indices& index, V signs) {
-    const Halves values = eights<c>(table, index);
-    const V of_eight = fields<8 * c, 0>(signs);
-    put(codes, 2 * c, negated<1>(values.low, of_eight));
-    put(codes, 2 * c + 1, negated<16>(values.high, of_eight));
-  }
-  template <const auto& kGrid>
-  static INGLE_INLINE void put_iq2(uint8_t* codes, V index, V high, V signs) {
-    const Indices all = indices<kGrid>(index, high);
-    const uint64_t* table = kEights<kGrid, kIq2Levels>.data();
-    put_iq2_entry<0>(codes, table, all, signs);
-    put_iq2_entry<1>(codes, table, all, signs);
-    put_iq2_entry<2>(codes, table, all, signs);
-    put_iq2_entry<3>(codes, table, all, signs);
-  }
-
-  template <int c>
-  static INGLE_INLINE void put_iq1_entry(uint8_t* codes, const uint64_t* table, const Indices& index, V deltas) {
-    const Halves values = eights<c>(table, index);
-    const uint8x16_t both = bytes(fields<8 * c, 0>(deltas));
-    put(codes, 2 * c, vaddq_u8(values.low, both));
-    put(codes, 2 * c + 1, vaddq_u8(values.high, both));
-  }
-  static INGLE_INLINE void put_iq1(uint8_t* codes, V index, V high, V deltas) {
-    const Indices all = indices<kIq1Grid>(index, high);
-    const uint64_t* table = kEights<kIq1Grid, kIq1Levels, 128>.data();
-    put_iq1_entry<0>(codes, table, all, deltas);
-    put_iq1_entry<1>(codes, table, all, deltas);
-    put_iq1_entry<2>(codes, table, all, deltas);
-    put_iq1_entry<3>(codes, table, all, deltas);
-  }
-
-  template <int q, int kSignByte>
-  static INGLE_INLINE void put_iq3_entry(uint8_t* codes, const uint32_t* table, const Indices& index, V signs) {
-    constexpr int kFirstBit = q % 2 == 0 ? 1 : 16;
+  template <int q>
+  static INGLE_INLINE V four(const uint32_t* table, const Indices& index) {
     const uint16_t* at = index.at + q;
-    uint32x4_t values = vld1q_dup_u32(table + at[0]);
+    V values = vld1q_dup_u32(table + at[0]);
     values = vld1q_lane_u32(table + at[4], values, 1);
     values = vld1q_lane_u32(table + at[8], values, 2);
-    values = vld1q_lane_u32(table + at[12], values, 3);
-    put(codes, q, negated<kFirstBit>(bytes(values), fields<8 * kSignByte, 0>(signs)));
-  }
-  // Signs are bytes c and c + 1 of each lane.
-  template <const auto& kGrid, const auto& kLevels, int c>
-  static INGLE_INLINE void put_iq3(uint8_t* codes, V index, V high, V signs) {
-    const Indices all = indices<kGrid>(index, high);
-    const uint32_t* table = kFours<kGrid, kLevels>.data();
-    put_iq3_entry<0, c>(codes, table, all, signs);
-    put_iq3_entry<1, c>(codes, table, all, signs);
-    put_iq3_entry<2, c + 1>(codes, table, all, signs);
-    put_iq3_entry<3, c + 1>(codes, table, all, signs);
+    return vld1q_lane_u32(table + at[12], values, 3);
   }
 };
 
@@ -205,9 +154,10 @@ struct NeonCodebooks {
 }  // namespace ingle::cpu
 
 #include "backend/cpu/kernels/codebooks.inl.h"
+#include "backend/cpu/kernels/entry_lookups.inl.h"
 
 namespace ingle::cpu {
-GroupDecoder neon_group_decoder(DType type) { return Codebooks<NeonCodebooks>::decoder(type); }
+GroupDecoder neon_group_decoder(DType type) { return Codebooks<EntryLookups<NeonBase>>::decoder(type); }
 }  // namespace ingle::cpu
 
 #endif
