@@ -56,9 +56,9 @@ struct MaskWorker::Job {
   bool has_new_order = false;  // while it runs
   bool ended = false;          // nobody wants more of it
   Pace pace = Pace::kUnknown;
-  Clock::time_point began;  // the order that it is at work on
+  Clock::time_point began;         // the order that it is at work on
+  std::optional<ThreadTime> time;  // of the thread, since then
   // Of the mask that is asked for and isn't there yet.
-  std::optional<ThreadTime> time;  // of the thread, since it has begun
   std::optional<Clock::time_point> wanted;
   Clock::time_point help_at;
   // The thread's. Between orders the constraint has accepted their tokens, but none of the guesses.

@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "server/chat_request.h"
@@ -40,13 +39,6 @@ json::object model_object(const ServedModel& model, const std::string& name) {
   out["max_input_tokens"] = context;
   out["max_tokens"] = context;
   return out;
-}
-
-// The one of its names that was asked for, or its own.
-std::string name_of(const ServedModel& model, std::string_view asked) {
-  if (asked.ends_with(kLatestTag)) asked.remove_suffix(kLatestTag.size());
-  const auto found = std::find(model.aliases.begin(), model.aliases.end(), asked);
-  return found == model.aliases.end() ? model.id : *found;
 }
 
 // Of a text: vLLM says prompt, llama.cpp content.
@@ -92,7 +84,8 @@ Reply openai_model(ApiCall& call) {
   const std::optional<std::string> name = percent_decoded(call.request.path.substr(kModelPath.size()));
   const std::shared_ptr<ServedModel> model = name && !name->empty() ? call.models.find(*name) : nullptr;
   if (model == nullptr) return model_not_found(name.value_or(""));
-  return reply(model_object(*model, name_of(*model, *name)));
+  const std::string* own = model->name_for(*name);  // or it is one that the store has for it
+  return reply(model_object(*model, own != nullptr ? *own : model->id));
 }
 
 Reply tokenize(ApiCall& call) {

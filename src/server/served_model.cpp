@@ -33,11 +33,11 @@ std::string_view without_latest(std::string_view name) {
 
 }  // namespace
 
-bool ServedModel::answers_to(std::string_view name) const {
-  name = without_latest(name);
-  return name == without_latest(id) || std::any_of(aliases.begin(), aliases.end(), [&](const std::string& alias) {
-           return name == without_latest(alias);
-         });
+const std::string* ServedModel::name_for(std::string_view asked) const {
+  const auto is_asked = [name = without_latest(asked)](const std::string& own) { return without_latest(own) == name; };
+  if (is_asked(id)) return &id;
+  const auto alias = std::find_if(aliases.begin(), aliases.end(), is_asked);
+  return alias == aliases.end() ? nullptr : &*alias;
 }
 
 ApiError queue_full(const ServedModel& model) {

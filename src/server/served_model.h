@@ -33,8 +33,9 @@ struct ServedModel {
   std::unique_ptr<Grammars> grammars;  // what its answers may be held to
   std::unique_ptr<Places> places;      // for requests, by cache_owner
 
-  // NAME and NAME:latest are the same.
-  bool answers_to(std::string_view name) const;
+  // Which of its names is asked for; null if none is. NAME and NAME:latest are the same.
+  const std::string* name_for(std::string_view asked) const;
+  bool answers_to(std::string_view name) const { return name_for(name) != nullptr; }
 };
 
 ApiError queue_full(const ServedModel& model);

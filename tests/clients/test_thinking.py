@@ -11,7 +11,7 @@ import pytest
 from conftest import serving
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "cli"))
-from test_reasoning import thinking_model  # noqa: E402  (of the CLI.s tests)
+from test_reasoning import thinking_model  # noqa: E402  (of the CLI's tests)
 
 THINKER = "thinker"
 ASK = [{"role": "user", "content": "the rain"}]

@@ -5,8 +5,7 @@
 // A template over Ops, an instruction set's part of it: V, a vector of dwords [kLanes], and F, of floats [kLanes], with
 //   load_four       four dwords of each row, a vector each
 //   shift_right, shift_left, bit_and, bit_or  of lanes
-//   fields          byte t of each lane: the lane from bit kFirst + kStep * t on. Above its end there may be other
-//   bits:
+//   fields          byte t of each lane: the lane from bit kFirst + kStep * t on. Above its end other bits may stand:
 //                   whoever takes a field looks at its own bits alone
 //   halves_to_floats (of the low halves of lanes), store, scale (d times an entry of 16, by the low four bits of lanes)
 //   low_bytes, high_bytes  of the words [row][2] of two vectors
@@ -41,19 +40,19 @@ struct Codebooks {
   static GroupDecoder decoder(DType type) {
     switch (type) {
       case DType::kIQ1_S:
-        return group<iq1_s, 50>;
+        return group<iq1_s>;
       case DType::kIQ1_M:
-        return group<iq1_m, 56>;
+        return group<iq1_m>;
       case DType::kIQ2_XXS:
-        return group<iq2_xxs, 66>;
+        return group<iq2_xxs>;
       case DType::kIQ2_XS:
-        return group<iq2_xs, 74>;
+        return group<iq2_xs>;
       case DType::kIQ2_S:
-        return group<iq2_s, 82>;
+        return group<iq2_s>;
       case DType::kIQ3_XXS:
-        return group<iq3_xxs, 98>;
+        return group<iq3_xxs>;
       case DType::kIQ3_S:
-        return group<iq3_s, 110>;
+        return group<iq3_s>;
       default:
         return nullptr;
     }
@@ -61,9 +60,30 @@ struct Codebooks {
 
  private:
   // The kLanes rows of a strip, its record, and what is asked for meanwhile.
+  template <size_t kBlockBytes>
   struct Strip {
     const uint8_t *blocks, *ahead;
     uint8_t* record;
+
+    // The f16 that blocks begin with.
+    INGLE_INLINE F load_d() const {
+      V dwords[4];
+      Ops::template load_four<kBlockBytes>(blocks, dwords);
+      return Ops::halves_to_floats(dwords[0]);
+    }
+    // The blocks, but for the f16 that most begin with.
+    struct Dwords {
+      V at[kBlockBytes / 4];
+    };
+    INGLE_INLINE Dwords load() const {
+      constexpr size_t kCount = kBlockBytes / 4;
+      Dwords dwords;
+      for (size_t i = 0; i < kCount; i += 4) {
+        const size_t at = i + 4 <= kCount ? i : kCount - 4;
+        Ops::template load_four<kBlockBytes>(blocks + kBlockBytes % 4 + 4 * at, dwords.at + at);
+      }
+      return dwords;
+    }
 
     INGLE_INLINE void scale(uint32_t i, F s) const { Ops::store(record + i * sizeof s, s); }
     INGLE_INLINE void scale_32(uint32_t g, F s) const {
@@ -76,7 +96,6 @@ struct Codebooks {
     }
     // Asks for an eighth of what comes. All of its lines at once would fill the buffers for misses, and come in while
     // nothing is decoded: half the speed from memory.
-    template <size_t kBlockBytes>
     INGLE_INLINE void fetch_eighth(uint32_t g) const {
       if (ahead == nullptr) return;
       constexpr size_t kEighth = kLanes * kBlockBytes / 8;
@@ -84,38 +103,25 @@ struct Codebooks {
     }
   };
 
-  template <void (*kDecode)(const Strip&), size_t kBlockBytes>
+  template <auto kDecode>
   static void group(const uint8_t* blocks, const uint8_t* ahead, uint8_t* records) {
+    strips(kDecode, blocks, ahead, records);
+  }
+  template <size_t kBlockBytes>
+  static INGLE_INLINE void strips(void (*decode)(const Strip<kBlockBytes>&), const uint8_t* blocks,
+                                  const uint8_t* ahead, uint8_t* records) {
     for (uint32_t row = 0; row < kGroupRows; row += kLanes) {
-      kDecode({blocks + row * kBlockBytes, ahead == nullptr ? nullptr : ahead + row * kBlockBytes, records});
+      decode({blocks + row * kBlockBytes, ahead == nullptr ? nullptr : ahead + row * kBlockBytes, records});
       records += kFormatInt8.record_bytes(kRecord, kLanes);
     }
   }
 
-  // The rows' blocks, but for the f16 that most begin with.
-  template <size_t kBlockBytes>
-  static INGLE_INLINE void load_blocks(const uint8_t* blocks, V (&to)[kBlockBytes / 4]) {
-    constexpr size_t kCount = kBlockBytes / 4;
-    for (size_t i = 0; i < kCount; i += 4) {
-      const size_t at = i + 4 <= kCount ? i : kCount - 4;
-      Ops::template load_four<kBlockBytes>(blocks + kBlockBytes % 4 + 4 * at, to + at);
-    }
-  }
-  // The f16 that blocks begin with.
-  template <size_t kBlockBytes>
-  static INGLE_INLINE F load_d(const uint8_t* blocks) {
-    V dwords[4];
-    Ops::template load_four<kBlockBytes>(blocks, dwords);
-    return Ops::halves_to_floats(dwords[0]);
-  }
-
-  static void iq2_xxs(const Strip& strip) {
-    constexpr size_t kBlockBytes = 66;
-    const F d = load_d<kBlockBytes>(strip.blocks);
-    V dwords[kBlockBytes / 4];
-    load_blocks<kBlockBytes>(strip.blocks, dwords);
+  static void iq2_xxs(const Strip<66>& strip) {
+    const F d = strip.load_d();
+    const auto all = strip.load();
+    const V* dwords = all.at;
     for (uint32_t g = 0; g < kRecord; g++) {
-      strip.template fetch_eighth<kBlockBytes>(g);
+      strip.fetch_eighth(g);
       const V index = dwords[2 * g], word = dwords[2 * g + 1];
       strip.scale_32(g, Ops::scale(d, Ops::shift_right(word, 28), kIq2Scales));
       const V signs = Ops::even_signs(Ops::template fields<0, 7>(word));
@@ -123,13 +129,12 @@ struct Codebooks {
     }
   }
 
-  static void iq2_xs(const Strip& strip) {
-    constexpr size_t kBlockBytes = 74;
-    const F d = load_d<kBlockBytes>(strip.blocks);
-    V dwords[kBlockBytes / 4];
-    load_blocks<kBlockBytes>(strip.blocks, dwords);
+  static void iq2_xs(const Strip<74>& strip) {
+    const F d = strip.load_d();
+    const auto all = strip.load();
+    const V* dwords = all.at;
     for (uint32_t g = 0; g < kRecord; g++) {
-      strip.template fetch_eighth<kBlockBytes>(g);
+      strip.fetch_eighth(g);
       const V small = Ops::shift_right(dwords[16 + g / 4], 8 * (g % 4));
       strip.scale(2 * g, Ops::scale(d, small, kIq2Scales));
       strip.scale(2 * g + 1, Ops::scale(d, Ops::shift_right(small, 4), kIq2Scales));
@@ -139,14 +144,13 @@ struct Codebooks {
     }
   }
 
-  static void iq2_s(const Strip& strip) {
-    constexpr size_t kBlockBytes = 82;
-    const F d = load_d<kBlockBytes>(strip.blocks);
-    V dwords[kBlockBytes / 4];
-    load_blocks<kBlockBytes>(strip.blocks, dwords);
+  static void iq2_s(const Strip<82>& strip) {
+    const F d = strip.load_d();
+    const auto all = strip.load();
+    const V* dwords = all.at;
     const V *index = dwords, *signs = index + 8, *above = signs + 8, *small_scales = above + 2;
     for (uint32_t g = 0; g < kRecord; g++) {
-      strip.template fetch_eighth<kBlockBytes>(g);
+      strip.fetch_eighth(g);
       const V small = Ops::shift_right(small_scales[g / 4], 8 * (g % 4));
       strip.scale(2 * g, Ops::scale(d, small, kIq2Scales));
       strip.scale(2 * g + 1, Ops::scale(d, Ops::shift_right(small, 4), kIq2Scales));
@@ -155,13 +159,12 @@ struct Codebooks {
     }
   }
 
-  static void iq3_xxs(const Strip& strip) {
-    constexpr size_t kBlockBytes = 98;
-    const F d = load_d<kBlockBytes>(strip.blocks);
-    V dwords[kBlockBytes / 4];
-    load_blocks<kBlockBytes>(strip.blocks, dwords);
+  static void iq3_xxs(const Strip<98>& strip) {
+    const F d = strip.load_d();
+    const auto all = strip.load();
+    const V* dwords = all.at;
     for (uint32_t g = 0; g < kRecord; g++) {
-      strip.template fetch_eighth<kBlockBytes>(g);
+      strip.fetch_eighth(g);
       const V *index = dwords + 2 * g, word = dwords[16 + g];
       strip.scale_32(g, Ops::scale(d, Ops::shift_right(word, 28), kIq3XxsScales));
       const V signs = Ops::even_signs(Ops::template fields<0, 7>(word));
@@ -170,14 +173,13 @@ struct Codebooks {
     }
   }
 
-  static void iq3_s(const Strip& strip) {
-    constexpr size_t kBlockBytes = 110;
-    const F d = load_d<kBlockBytes>(strip.blocks);
-    V dwords[kBlockBytes / 4];
-    load_blocks<kBlockBytes>(strip.blocks, dwords);
+  static void iq3_s(const Strip<110>& strip) {
+    const F d = strip.load_d();
+    const auto all = strip.load();
+    const V* dwords = all.at;
     const V *above = dwords + 16, *signs = above + 2, *small = signs + 8;
     for (uint32_t g = 0; g < kRecord; g++) {
-      strip.template fetch_eighth<kBlockBytes>(g);
+      strip.fetch_eighth(g);
       const V* index = dwords + 2 * g;
       strip.scale_32(g, Ops::scale(d, Ops::shift_right(*small, 4 * g), kIq3SScales));
       const V high = Ops::shift_right(above[g / 4], 8 * (g % 4));
@@ -187,13 +189,12 @@ struct Codebooks {
     }
   }
 
-  static void iq1_s(const Strip& strip) {
-    constexpr size_t kBlockBytes = 50;
-    const F d = load_d<kBlockBytes>(strip.blocks);
-    V dwords[kBlockBytes / 4];
-    load_blocks<kBlockBytes>(strip.blocks, dwords);
+  static void iq1_s(const Strip<50>& strip) {
+    const F d = strip.load_d();
+    const auto all = strip.load();
+    const V* dwords = all.at;
     for (uint32_t g = 0; g < kRecord; g++) {
-      strip.template fetch_eighth<kBlockBytes>(g);
+      strip.fetch_eighth(g);
       const V word = Ops::shift_right(dwords[8 + g / 2], 16 * (g % 2));
       strip.scale_32(g, Ops::scale(d, Ops::shift_right(word, 12), kIq1Scales));
       const V deltas = Ops::template deltas<128>(Ops::template fields<8, 0>(word));
@@ -201,10 +202,9 @@ struct Codebooks {
     }
   }
 
-  static void iq1_m(const Strip& strip) {
-    constexpr size_t kBlockBytes = 56;
-    V dwords[kBlockBytes / 4];
-    load_blocks<kBlockBytes>(strip.blocks, dwords);
+  static void iq1_m(const Strip<56>& strip) {
+    const auto all = strip.load();
+    const V* dwords = all.at;
     const V *high_parts = dwords + 8, *words = high_parts + 4;
     V half = Ops::shift_right(words[1], 28);  // in the top nibbles of four words, the lowest first
     for (uint32_t i = 3; i-- > 0;) {
@@ -213,7 +213,7 @@ struct Codebooks {
     }
     const F d = Ops::halves_to_floats(half);
     for (uint32_t g = 0; g < kRecord; g++) {
-      strip.template fetch_eighth<kBlockBytes>(g);
+      strip.fetch_eighth(g);
       const V small = Ops::shift_right(words[g / 4], 16 * (g / 2 % 2) + 6 * (g % 2));
       strip.scale(2 * g, Ops::scale(d, small, kIq1Scales));
       strip.scale(2 * g + 1, Ops::scale(d, Ops::shift_right(small, 3), kIq1Scales));
