@@ -1,25 +1,27 @@
 #!/usr/bin/env python3
 """Ingle beside llama.cpp on the same machine and files: speed, peak memory, time to the first token. Prints Markdown.
 
-Speed is measured in rounds: each runs `ingle bench` and llama.cpp's tool once, in turn first, so that what else the
-machine does hits both; a ratio is the median of the rounds' ratios. One user is held against `llama-bench`, several
-against `llama-batched-bench`. Both run with and without flash attention, and the better median of the two stands for
-the peer, for each figure by itself; its threads are as many as ours. A depth is how many tokens of context the user
-has before what is measured: both sides fill it once (doing so for every round would take hours), and then measure in
-strict turns, one stopped while the other runs. Peak memory is what the kernel reports for the finished process (mapped files that it
-touched included), of `ingle bench` and `llama-bench` with a prompt that fills `--memory-context` tokens of context. The
-first token is timed from the start of `ingle run` to the first byte of its answer, the file in the page cache;
-llama.cpp's tools here have no such command, so a `llama-bench` of a prompt as long is timed, up to its output. Whose turn
-is first changes from round to round: what the process before left free is quicker to get than memory that nobody used
-for a while. With `--kernel-bench`, each round
-also measures how fast memory can be read, which bounds decode: its share is the weights that a token needs, times
-tokens/s, of that.
+Speed is measured in rounds: in each both sides measure once, so that what else the machine does hits both; a ratio is
+the median of the rounds' ratios. One user is held against `llama-bench`: both programs load the model once and measure
+in strict turns, seconds apart, one stopped while the other runs. A depth is how many tokens of context that user has
+before what is measured, filled once. Several users are held against `llama-batched-bench`, both started anew in each
+round, in turn first. The peer runs with and without flash attention (at a depth with it), and the better median of the
+two stands for it, for each figure by itself, beside our turns of the same rounds; its threads are as many as ours. With
+`--kernel-bench`, how fast memory can be read, which bounds decode, is measured before and after each of our turns: the
+share is the weights that a token needs, times tokens/s, of the mean of the two.
+
+Peak memory is what the kernel reports for the finished process (mapped files that it touched included), of `ingle
+bench` and `llama-bench` with a prompt that fills `--memory-context` tokens of context. The first token is timed from the
+start of `ingle run` to the first byte of its answer, the file in the page cache; llama.cpp's tools here have no such
+command, so a `llama-bench` of a prompt as long is timed, up to its output. Whose turn is first changes from round to
+round: what the process before left free is quicker to get than memory that nobody used for a while.
 
 Use:  compare_llama_cpp.py --ingle INGLE --peer-bin DIR --models FILE...
           [--users 2,4,8,16,32] [--depths 4096,16384] [--rounds 5] [--threads 2] [--kernel-bench PROGRAM] [--isa NAME]
           [--check] [--json OUT]
-`--check` exits with 1 when a figure misses its bar, or has one and was not measured, or rounds are too few. The bars of AVX2 are lower: on a CPU that has no more, or with `--isa avx2`,
-beside a llama.cpp that was built for no more (GGML_NATIVE off; GGML_AVX2, GGML_FMA, GGML_F16C and GGML_BMI2 on).
+`--check` exits with 1 when a figure misses its bar, or has one and was not measured, or rounds are too few. The bars of
+AVX2 are lower: on a CPU that has no more, or with `--isa avx2`, beside a llama.cpp that was built for no more
+(GGML_NATIVE off; GGML_AVX2, GGML_FMA, GGML_F16C and GGML_BMI2 on).
 """
 
 import argparse
@@ -92,40 +94,26 @@ def is_avx2(args):
     return args.isa == "avx2" or (not args.isa and "avx2" in sets and "avx512_vnni" not in sets)
 
 
-def ingle_command(args, model, users, repeat, *more):
-    return [args.ingle, "bench", model, "--prompt", str(args.prompt if users == 1 else 0), "--generate",
-            str(args.generate), "--users", str(users), "--repeat", str(repeat), "--threads", str(args.threads),
-            "--json", *more]
-
-
-def peer_command(args, model, repeat, *more):
-    return [os.path.join(args.peer_bin, "llama-bench"), "-m", model, "-t", str(args.threads), "-p", str(args.prompt),
-            "-n", str(args.generate), "-r", str(repeat), "-o", "json", *more]
+def ingle_command(args, model, users, prompt, repeat, *more):
+    return [args.ingle, "bench", model, "--prompt", str(prompt), "--generate", str(args.generate), "--users",
+            ",".join(map(str, users)), "--repeat", str(repeat), "--threads", str(args.threads), "--json", *more]
 
 
 def bench_ingle(args, model, users):
-    """{figure: tokens/s} of one run."""
-    entries = json.loads(command_output(ingle_command(args, model, users, 1)))
-    figures = {"prefill": entries[0]["prefill_tok_s"], "decode": entries[0]["decode_tok_s"]}
-    return figures if users == 1 else {"decode": figures["decode"]}
+    """Tokens/s decoded, of one run."""
+    return json.loads(command_output(ingle_command(args, model, [users], 0, 1)))[0]["decode_tok_s"]
 
 
 def bench_peer(args, model, users):
-    """flash attention -> the same figures, of one run."""
+    """flash attention -> the same figure, of one run."""
     results = {}
-    if users > 1:
-        for flash in ("off", "on"):
-            tokens = 16 + args.generate
-            lines = command_output(
-                [os.path.join(args.peer_bin, "llama-batched-bench"), "-m", model, "-t", str(args.threads), "-fa", flash,
-                 "-c", str(users * tokens), "-npp", "16", "-ntg", str(args.generate), "-npl", str(users),
-                 "--output-format", "jsonl"]).decode().splitlines()
-            entry = json.loads(next(line for line in lines if line.startswith("{")))
-            results[flash] = {"decode": entry["speed_tg"]}
-        return results
-    for entry in json.loads(command_output(peer_command(args, model, 1, "-fa", "off,on"))):
-        figures = results.setdefault(entry["flash_attn"], {})
-        figures["prefill" if entry["n_prompt"] > 0 else "decode"] = entry["avg_ts"]
+    for flash in ("off", "on"):
+        tokens = 16 + args.generate
+        lines = command_output(
+            [os.path.join(args.peer_bin, "llama-batched-bench"), "-m", model, "-t", str(args.threads), "-fa", flash,
+             "-c", str(users * tokens), "-npp", "16", "-ntg", str(args.generate), "-npl", str(users),
+             "--output-format", "jsonl"]).decode().splitlines()
+        results[flash] = json.loads(next(line for line in lines if line.startswith("{")))["speed_tg"]
     return results
 
 
@@ -148,10 +136,9 @@ def medians(ours, peers):
             "ratio": statistics.median(o / p for o, p in zip(ours, peers)), "rounds": list(zip(ours, peers))}
 
 
-def compare_workload(args, model, users):
-    """{figure: medians of both and of their ratio}."""
-    ours, peers, bandwidths = [], [], []
-    where = f", {users} users" if users > 1 else ""
+def compare_users(args, model, users):
+    """{figure: medians of both and of their ratio} of several users at once."""
+    ours, peers = [], []
     for round_ in range(args.rounds):
         if round_ % 2 == 0:
             ours.append(bench_ingle(args, model, users))
@@ -159,19 +146,10 @@ def compare_workload(args, model, users):
         else:
             peers.append(bench_peer(args, model, users))
             ours.append(bench_ingle(args, model, users))
-        if args.kernel_bench and users == 1:
-            bandwidths.append(read_bandwidth(args))
-        print(f"{os.path.basename(model)}{where}: round {round_ + 1} of {args.rounds}: {ours[-1]} {peers[-1]}",
+        print(f"{os.path.basename(model)}, {users} users: round {round_ + 1} of {args.rounds}: {ours[-1]} {peers[-1]}",
               file=sys.stderr)
-    speed = {}
-    for figure in ours[0]:
-        flash = max(peers[0], key=lambda f: statistics.median(p[f][figure] for p in peers))
-        speed[figure + where] = medians([o[figure] for o in ours], [p[flash][figure] for p in peers])
-    if bandwidths:
-        size = bytes_per_token(args, model)
-        speed["decode"]["bandwidth_share"] = statistics.median(
-            o["decode"] * size / bandwidth for o, bandwidth in zip(ours, bandwidths))
-    return speed
+    flash = max(peers[0], key=lambda f: statistics.median(p[f] for p in peers))
+    return {f"decode, {users} users": medians(ours, [p[flash] for p in peers])}
 
 
 def run_until(process, pattern):
@@ -179,42 +157,65 @@ def run_until(process, pattern):
     return any(re.search(pattern, line) for line in process.stderr)
 
 
-def compare_at_depth(args, model, depth):
-    """As compare_workload(), of one user. The peer has flash attention, which the bar names and which is faster there."""
+def take_turn(args, ours, of_decode):
+    """(what the peer lost meanwhile in ns, the read bandwidth or None): one measurement of ours."""
+    start = time.monotonic_ns()
+    before = read_bandwidth(args) if of_decode else None
+    ours.stdin.write("\n")
+    ours.stdin.flush()
+    run_until(ours, "ready")
+    bandwidth = (before + read_bandwidth(args)) / 2 if of_decode else None
+    return time.monotonic_ns() - start, bandwidth
+
+
+def compare_one_user(args, model, depth):
+    """As compare_users(), in strict turns. At a depth the peer has flash attention: the bar names it, it is faster."""
+    settings, rounds = ("off", "on") if depth == 0 else ("on",), args.rounds
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    ours = subprocess.Popen(ingle_command(args, model, 1, args.rounds, "--depth", str(depth), "--take-turns"),
-                            stdin=subprocess.PIPE, **pipes)
+    ours = subprocess.Popen(ingle_command(args, model, [1] * len(settings), args.prompt, rounds, "--depth", str(depth),
+                                          "--take-turns"), stdin=subprocess.PIPE, **pipes)
     if not run_until(ours, "ready"):
         raise SystemExit(f"ingle bench at {depth} ended with {ours.wait()}")
-    peer = subprocess.Popen(peer_command(args, model, args.rounds, "-d", str(depth), "-fa", "on", "--progress"), **pipes)
-    stopped_ns = []
-    for _ in range(2 * args.rounds):
-        run_until(peer, r"(prompt|generation) run \d")  # its clock runs from here on: what it was stopped is taken off again
+    peer = subprocess.Popen(
+        [os.path.join(args.peer_bin, "llama-bench"), "-m", model, "-t", str(args.threads), "-p", str(args.prompt), "-n",
+         str(args.generate), "-r", str(rounds), "-d", str(depth), "-fa", ",".join(settings), "-o", "json",
+         "--progress"], **pipes)
+    turns = []
+    for turn in range(2 * rounds * len(settings)):
+        run_until(peer, r"(prompt|generation) run \d")  # its clock runs from here on: what it was stopped is taken off
         peer.send_signal(signal.SIGSTOP)
-        start = time.monotonic_ns()
-        ours.stdin.write("\n")
-        ours.stdin.flush()
-        run_until(ours, "ready")
-        stopped_ns.append(time.monotonic_ns() - start)
+        of_decode = turn // rounds % 2 == 1
+        turns.append(take_turn(args, ours, of_decode and depth == 0 and args.kernel_bench))
         peer.send_signal(signal.SIGCONT)
-    entry, entries = json.loads(ours.stdout.read())[0], json.loads(peer.stdout.read())
-    if ours.wait() != 0 or peer.wait() != 0:
+    of_ours, of_peer = ours.communicate()[0], peer.communicate()[0]
+    if ours.returncode != 0 or peer.returncode != 0:
         raise SystemExit(f"at {depth}: ingle bench ended with {ours.returncode}, llama-bench with {peer.returncode}")
-    speed = {}
-    for i, (figure, peers) in enumerate(zip(("prefill", "decode"), entries)):
-        tokens, stops = peers["n_prompt"] + peers["n_gen"], stopped_ns[i * args.rounds:]
-        samples = [tokens * 1e9 / (took - stop) for took, stop in zip(peers["samples_ns"], stops)]
-        speed[f"{figure} at {depth}"] = medians(entry[f"{figure}_runs_tok_s"], samples)
+    speed = speeds_in_turns(args, model, json.loads(of_ours), json.loads(of_peer), turns)
     print(f"{os.path.basename(model)} at {depth}: {speed}", file=sys.stderr)
-    return speed
+    return {f"{figure} at {depth}" if depth else figure: found for figure, found in speed.items()}
+
+
+def speeds_in_turns(args, model, ours, peers, turns):
+    """Of the faster setting of the peer. ours: an entry per setting; peers, turns: prefill and decode of each."""
+    found = {"prefill": [], "decode": []}
+    for i, peer in enumerate(peers):
+        figure, of_turns = ("prefill", "decode")[i % 2], turns[i * args.rounds:(i + 1) * args.rounds]
+        tokens, rates = peer["n_prompt"] + peer["n_gen"], ours[i // 2][f"{figure}_runs_tok_s"]
+        entry = medians(rates, [tokens * 1e9 / (took - stop) for took, (stop, _) in zip(peer["samples_ns"], of_turns)])
+        if of_turns[0][1] is not None:
+            size = bytes_per_token(args, model)
+            entry["bandwidth_share"] = statistics.median(o * size / b for o, (_, b) in zip(rates, of_turns))
+            entry["bandwidths"] = [bandwidth for _, bandwidth in of_turns]
+        found[figure].append(entry)
+    return {figure: max(entries, key=lambda e: e["peer"]) for figure, entries in found.items()}
 
 
 def compare_speed(args, model):
-    speed = compare_workload(args, model, 1)
+    speed = compare_one_user(args, model, 0)
     for users in args.users:
-        speed |= compare_workload(args, model, users)
+        speed |= compare_users(args, model, users)
     for depth in args.depths:
-        speed |= compare_at_depth(args, model, depth)
+        speed |= compare_one_user(args, model, depth)
     return speed
 
 
