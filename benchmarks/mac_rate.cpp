@@ -22,8 +22,8 @@ struct MacRate {
 
   // Where a dot product takes several instructions, the compiler would compute it once for all chains, and there are
   // few registers. Elsewhere: more chains than products are under way at a time.
-  static constexpr bool kInParts = Isa::kLanes == 8 || Isa::kLanes == 1;
-  static constexpr uint32_t kChains = kInParts ? 4 : 12;
+  static constexpr bool kInParts = (Isa::kLanes == 8 && Isa::kSignedBias == 0) || Isa::kLanes == 1;
+  static constexpr uint32_t kChains = kInParts ? 4 : Isa::kLanes == 8 ? 10 : 12;
   static constexpr uint32_t kFloatChains = Isa::kLanes == 4 ? 16 : 12;
 
   static uint64_t int8(uint64_t rounds, const uint8_t* weights, const int8_t* activations, int32_t* sum) {

@@ -14,6 +14,7 @@ struct MacRates {
   uint64_t (*fma)(uint64_t rounds, const float* weights, const float* activations, float* sum);
 };
 
-extern const MacRates kMacRatesScalar, kMacRatesAvx2, kMacRatesAvx512, kMacRatesAmx, kMacRatesNeon, kMacRatesI8mm;
+extern const MacRates kMacRatesScalar, kMacRatesAvx2, kMacRatesAvxVnni, kMacRatesAvx512Vl, kMacRatesAvx512,
+    kMacRatesAmx, kMacRatesNeon, kMacRatesI8mm;
 
 }  // namespace ingle::cpu

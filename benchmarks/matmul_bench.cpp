@@ -104,6 +104,8 @@ double read_bandwidth(std::span<const std::byte> data, uint32_t threads) {
 const MacRates& mac_rates(const KernelTable& table) {
 #if defined(__x86_64__)
   if (table.name == "avx2") return kMacRatesAvx2;
+  if (table.name == "avxvnni") return kMacRatesAvxVnni;
+  if (table.name == "avx512vl") return kMacRatesAvx512Vl;
   if (table.name == "avx512") return kMacRatesAvx512;
   if (table.name == "amx") return kMacRatesAmx;
 #elif defined(__aarch64__)

@@ -9,7 +9,7 @@ GroupDecoder group_decoder(DType type, PackTarget target) {
       __builtin_cpu_supports("avx512vbmi")) {
     return vbmi_group_decoder(type);
   }
-  if (target.lanes == 8 && !biased) return avx2_group_decoder(type);  // the table of 8 lanes is AVX2's
+  if (target.lanes == 8) return avx2_group_decoder(type, biased);  // the tables of 8 lanes have AVX2
 #elif defined(__aarch64__)
   if (target.lanes == 4 && target.signed_bias == 0) return neon_group_decoder(type);
 #endif

@@ -15,10 +15,10 @@ using GroupDecoder = void (*)(const uint8_t* group, const uint8_t* ahead, uint8_
 // other types. Rows are then decoded one by one (int8_decode.h).
 GroupDecoder group_decoder(DType type, PackTarget target);
 
-// By instruction set: 64-bit Arm, for 4 lanes; x86-64 with AVX2, for 8; with AVX-512 VBMI (from Ice Lake and Zen 4 on),
-// for 16 lanes of biased codes.
+// By instruction set: 64-bit Arm, for 4 lanes; x86-64 with AVX2, for 8, of biased codes or not; with AVX-512 VBMI (from
+// Ice Lake and Zen 4 on), for 16 lanes of biased codes.
 GroupDecoder neon_group_decoder(DType type);
-GroupDecoder avx2_group_decoder(DType type);
+GroupDecoder avx2_group_decoder(DType type, bool biased);
 GroupDecoder vbmi_group_decoder(DType type);
 
 }  // namespace ingle::cpu

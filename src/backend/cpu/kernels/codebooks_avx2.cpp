@@ -52,6 +52,7 @@ consteval Bytes parities() {
   return table;
 }
 
+template <bool kBiased>
 struct Avx2Base {
   using V = __m256i;
   using F = __m256;
@@ -153,6 +154,7 @@ struct Avx2Base {
   }
 
   static INGLE_INLINE void put(uint8_t* codes, uint32_t k, V values) {
+    if constexpr (kBiased) values = _mm256_xor_si256(values, set1(0x80));
     _mm256_storeu_si256(reinterpret_cast<V*>(codes + k * sizeof values), values);
   }
   static INGLE_INLINE V add(V a, V b) { return _mm256_add_epi8(a, b); }
@@ -198,7 +200,10 @@ INGLE_REGION_END
 #include "backend/cpu/kernels/entry_lookups.inl.h"
 
 namespace ingle::cpu {
-GroupDecoder avx2_group_decoder(DType type) { return Codebooks<EntryLookups<Avx2Base>>::decoder(type); }
+GroupDecoder avx2_group_decoder(DType type, bool biased) {
+  return biased ? Codebooks<EntryLookups<Avx2Base<true>>>::decoder(type)
+                : Codebooks<EntryLookups<Avx2Base<false>>>::decoder(type);
+}
 }  // namespace ingle::cpu
 
 #endif

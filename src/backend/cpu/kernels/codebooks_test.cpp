@@ -25,7 +25,8 @@ struct Vectors {
   PackTarget target;
   bool always;  // does every CPU that has the table have them?
 };
-constexpr Vectors kVectors[] = {{"neon", {4, 0}, true}, {"avx2", {8, 0}, true}, {"avx512", {16, 128}, false}};
+constexpr Vectors kVectors[] = {
+    {"neon", {4, 0}, true}, {"avx2", {8, 0}, true}, {"avx2", {8, 128}, true}, {"avx512", {16, 128}, false}};
 
 std::vector<uint8_t> decoded_by_rows(DType type, PackTarget target, const uint8_t* group) {
   constexpr uint32_t kCols = kRecord * kSubBlock;

@@ -20,7 +20,7 @@ namespace ingle::cpu {
 namespace {
 
 struct Tables {
-  std::array<const KernelTable*, 4> list{};
+  std::array<const KernelTable*, 6> list{};
   size_t count = 0;
   void add(const KernelTable& table) { list[count++] = &table; }
 };
@@ -31,6 +31,12 @@ struct Tables {
 bool has_f16c() {
   unsigned eax, ebx, ecx, edx;
   return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
+}
+
+// Nor this one: leaf 7, subleaf 1, EAX.
+bool has_avx_vnni() {
+  unsigned eax, ebx, ecx, edx;
+  return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax & 1u << 4) != 0;
 }
 
 // AMX-TILE and AMX-INT8 (leaf 7, EDX), if the system lets this process have the registers: Linux grants them on
@@ -58,6 +64,12 @@ void add_native(Tables& tables) {
       tables.add(amx);
     }
     tables.add(kAvx512Table);
+    static const KernelTable avx512vl = avx512vl_table();
+    tables.add(avx512vl);
+  }
+  if (avx2 && has_avx_vnni()) {
+    static const KernelTable avx_vnni = avx_vnni_table();
+    tables.add(avx_vnni);
   }
   if (avx2) tables.add(kAvx2Table);
 }

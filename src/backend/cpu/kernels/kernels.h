@@ -151,8 +151,8 @@ size_t activation_bytes(DType type, uint32_t cols);  // of one column, as matmul
 
 // The tables this build holds and this CPU can run, best first; the last is "scalar".
 std::span<const KernelTable* const> available_tables();
-// The table of that name, the best for an empty name, or null. Names: scalar, avx2, avx512, amx, neon,
-// i8mm.
+// The table of that name, the best for an empty name, or null. Names: scalar, avx2, avxvnni,
+// avx512vl, avx512, amx, neon, i8mm.
 const KernelTable* find_table(std::string_view name);
 
 }  // namespace ingle::cpu

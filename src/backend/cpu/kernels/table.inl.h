@@ -39,4 +39,18 @@ consteval KernelTable make_table(std::string_view name) {
           .attention_finish = Heads::attention_finish};
 }
 
+// Another table of as many lanes, but for the matmul and the packing for it.
+template <class Isa>
+KernelTable with_matmul_of(std::string_view name, KernelTable table) {
+  using Matmul = MatmulKernels<Isa>;
+  table.name = name;
+  table.packed_bytes = Matmul::packed_bytes;
+  table.pack_group = Matmul::pack_group;
+  table.unpack_row = Matmul::unpack_row;
+  table.matmul = Matmul::matmul;
+  table.matmul_scratch_bytes = Matmul::kScratchBytes;
+  table.column_block = Matmul::kColumnBlock;
+  return table;
+}
+
 }  // namespace ingle::cpu

@@ -155,14 +155,15 @@ struct Avx2 {
                            _mm256_sign_epi8(load4(y + 12), w[3]));
   }
 
- private:
-  static INGLE_INLINE __m256i first_n_i32(uint32_t n) {
-    return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
-  }
+ protected:
   static INGLE_INLINE __m256i load4(const int8_t* y) {
     int32_t four;
     std::memcpy(&four, y, sizeof four);
     return _mm256_set1_epi32(four);
+  }
+ private:
+  static INGLE_INLINE __m256i first_n_i32(uint32_t n) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
   }
   // maddubs adds two products in 16 bits: sums of four or two such pairs may stay there while they cannot saturate.
   template <int kMaxCode>

@@ -13,9 +13,8 @@
 //   first_n(n)     true in lanes 0..n-1, n <= kLanes
 //   shr<n>, shl<n> of W: in 16-bit units, so that bits cross between two bytes: mask them off
 //   dot16_unsigned, dot16_signed  acc + the products of 16 weights per lane, w[0..3], with the same 16 activations y
-//   (-127..127)
-//                  in every lane, exact; weights are 0..kMaxCode < 128, or -kMaxCode..kMaxCode stored as value +
-//                  kSignedBias
+//                  (-127..127) in every lane, exact; weights are 0..kMaxCode < 128, or -kMaxCode..kMaxCode stored as
+//                  value + kSignedBias
 //   strips_at_once(columns)  how many times kLanes rows a matmul tile of so many columns best takes
 //   kPairsColumns  whether the CPU multiplies two columns at a time. Then kSignedBias is 0, and there is besides:
 //     pair(a, b)     from columns a and b of all rows to both columns of the lower half of the rows (in a) and of the
