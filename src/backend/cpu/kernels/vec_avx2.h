@@ -161,6 +161,7 @@ struct Avx2 {
     std::memcpy(&four, y, sizeof four);
     return _mm256_set1_epi32(four);
   }
+
  private:
   static INGLE_INLINE __m256i first_n_i32(uint32_t n) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));

@@ -1,5 +1,5 @@
-// The vector vocabulary (see vec_scalar.h) of vec_avxvnni.h by AVX-512's encoding: never the best of a CPU, but it tests
-// that table's kernels where there is no AVX-VNNI.
+// The vector vocabulary (see vec_scalar.h) of vec_avxvnni.h by AVX-512's encoding: never the best of a CPU, but it
+// tests that table's kernels where there is no AVX-VNNI.
 #pragma once
 
 #include "backend/cpu/kernels/vec_avx2.h"
