@@ -79,29 +79,5 @@ TEST(DecodeToInt8, CodesTimesScalesAreTheBitsOfGgufQuants) {
   EXPECT_EQ(types, 9);
 }
 
-TEST(DecodeToInt8, RowsOfVectorsHaveTheSameCodes) {
-  constexpr size_t kBlock = 256;
-  for (const Golden& golden : read_golden()) {
-    if (!decodes_to_int8(golden.type)) continue;
-    std::vector<int8_t> codes(kBlock);
-    std::vector<float> scales(kBlock / kInt8ScaleValues);
-    decode_to_int8(golden.type, golden.blocks.data(), codes.data(), scales.data(), kBlock);
-    for (const uint32_t lanes : {1u, 16u}) {
-      const bool biased = lanes == 16;
-      const uint32_t row = lanes - 1;
-      std::vector<uint8_t> interleaved(kBlock * lanes);
-      std::vector<float> all_scales(scales.size() * lanes);
-      int8_decoder(golden.type, lanes, biased)(golden.blocks.data(), interleaved.data() + 4 * row,
-                                               all_scales.data() + row);
-      for (size_t i = 0; i < kBlock; ++i) {
-        const uint8_t code = interleaved[i / 4 * 4 * lanes + 4 * row + i % 4];
-        ASSERT_EQ(static_cast<int8_t>(code - (biased ? 128 : 0)), codes[i]) << dtype_info(golden.type).name << " " << i;
-      }
-      for (size_t i = 0; i < scales.size(); ++i) ASSERT_EQ(all_scales[i * lanes + row], scales[i]);
-    }
-  }
-  EXPECT_EQ(int8_decoder(DType::kQ4_0, 16, true), nullptr);
-}
-
 }  // namespace
 }  // namespace ingle

@@ -51,29 +51,24 @@ constexpr std::array<uint64_t, 128> kEvenSignMasks = [] {
 
 // Below, loops over a sub-block are unrolled, so that shifts by their counters are by constants.
 
-// A row's codes and scales where kLanes rows are interleaved, as Int8Decoder has them.
-template <uint32_t kLanes, bool kBiased>
+// Where a block's codes and scales go.
 struct Row {
   static_assert(std::endian::native == std::endian::little);
-  uint8_t* codes;
+  int8_t* codes;
   float* scales;
 
-  void scale(size_t i, float s) const { scales[i * kLanes] = s; }
+  void scale(size_t i, float s) const { scales[i] = s; }
   void scale_32(size_t i, float s) const {
     scale(2 * i, s);
     scale(2 * i + 1, s);
   }
-  // Codes 8 i to 8 i + 7, biased if kBiased says so.
-  void put(size_t i, uint64_t eight) const {
-    const auto low = static_cast<uint32_t>(eight), high = static_cast<uint32_t>(eight >> 32);
-    std::memcpy(codes + 8 * i * kLanes, &low, 4);
-    std::memcpy(codes + (8 * i + 4) * kLanes, &high, 4);
-  }
-  void put_biased(size_t i, uint64_t eight) const { put(i, kBiased ? eight : eight ^ kBias); }
-  // Negative where the mask says so. No magnitude is 0, so that no byte of the sum carries into the next; the bias
-  // flips a byte's highest bit.
+  // Codes 8 i to 8 i + 7.
+  void put(size_t i, uint64_t eight) const { std::memcpy(codes + 8 * i, &eight, sizeof eight); }
+  // To each of which 128 was added.
+  void put_biased(size_t i, uint64_t eight) const { put(i, eight ^ kBias); }
+  // Negative where the mask says so. No magnitude is 0, so that no byte of the sum carries into the next.
   void put_signed(size_t i, uint64_t magnitudes, uint64_t mask) const {
-    put(i, (magnitudes ^ mask ^ (kBiased ? kBias : 0)) + (mask & every_byte(1)));
+    put(i, (magnitudes ^ mask) + (mask & every_byte(1)));
   }
   // `negative`: 0 or 1; no branch, which could not be foreseen.
   void put_iq1(size_t i, uint32_t index, uint32_t negative) const {
@@ -85,7 +80,6 @@ struct Row {
 uint64_t join(uint32_t low, uint32_t high) { return low | uint64_t{high} << 32; }
 
 // d, then per 32 values: four 8-bit indices, and a word of four 7-bit sign indices and the 4-bit scale.
-template <class Row>
 void decode_iq2_xxs(const uint8_t* block, Row row) {
   const float d = load_half(block);
   for (size_t g = 0; g < kBlock / 32; ++g) {
@@ -100,7 +94,6 @@ void decode_iq2_xxs(const uint8_t* block, Row row) {
 }
 
 // d, per 8 values a word of 9-bit index and 7-bit sign index, then 4-bit scales.
-template <class Row>
 void decode_iq2_xs(const uint8_t* block, Row row) {
   const float d = load_half(block);
   for (size_t g = 0; g < kBlock / 32; ++g) {
@@ -117,7 +110,6 @@ void decode_iq2_xs(const uint8_t* block, Row row) {
 }
 
 // d, low index bytes, sign bytes, high index bits (2 each), 4-bit scales.
-template <class Row>
 void decode_iq2_s(const uint8_t* block, Row row) {
   const float d = load_half(block);
   const uint8_t *low = block + 2, *signs = low + 32, *high = signs + 32, *small = high + 8;
@@ -133,7 +125,6 @@ void decode_iq2_s(const uint8_t* block, Row row) {
 }
 
 // d, 8-bit indices of 4 values each, then per 32 values the word of signs and scale as in IQ2_XXS.
-template <class Row>
 void decode_iq3_xxs(const uint8_t* block, Row row) {
   const float d = load_half(block);
   for (size_t g = 0; g < kBlock / 32; ++g) {
@@ -149,7 +140,6 @@ void decode_iq3_xxs(const uint8_t* block, Row row) {
 }
 
 // d, low index bytes, high index bits, sign bytes, 4-bit scales of 32 values each.
-template <class Row>
 void decode_iq3_s(const uint8_t* block, Row row) {
   const float d = load_half(block);
   const uint8_t *low = block + 2, *high = low + 64, *signs = high + 8, *small = signs + 32;
@@ -166,7 +156,6 @@ void decode_iq3_s(const uint8_t* block, Row row) {
 }
 
 // d, low index bytes, then per 32 values a word of four 3-bit high index parts, 3-bit scale and the sign of delta.
-template <class Row>
 void decode_iq1_s(const uint8_t* block, Row row) {
   const float d = load_half(block);
   const uint8_t* low = block + 2;
@@ -182,7 +171,6 @@ void decode_iq1_s(const uint8_t* block, Row row) {
 
 // Low index bytes, nibbles of high index part and sign of delta, then four words of four 3-bit scales,
 // whose top nibbles together are d.
-template <class Row>
 void decode_iq1_m(const uint8_t* block, Row row) {
   const uint8_t *low = block, *high = low + 32, *words = high + 16;
   uint32_t half = 0;
@@ -221,7 +209,6 @@ uint8_t* put_ternary(const uint8_t* in, uint8_t* codes) {
 }
 
 // 32 bytes of five digits, 16 bytes of five, 4 bytes of four; then d.
-template <class Row>
 void decode_tq1_0(const uint8_t* block, Row row) {
   std::array<uint8_t, kBlock> codes;
   uint8_t* rest = put_ternary<32, 5>(block, codes.data());
@@ -233,7 +220,6 @@ void decode_tq1_0(const uint8_t* block, Row row) {
 }
 
 // Two runs of 32 bytes of four 2-bit codes, then d.
-template <class Row>
 void decode_tq2_0(const uint8_t* block, Row row) {
   size_t at = 0;
   for (size_t run = 0; run < 2; ++run) {
@@ -247,32 +233,27 @@ void decode_tq2_0(const uint8_t* block, Row row) {
   for (size_t g = 0; g < kGroups; ++g) row.scale(g, d);
 }
 
-template <class Row, void (*kDecode)(const uint8_t* block, Row row)>
-void decode(const void* block, uint8_t* codes, float* scales) {
-  kDecode(static_cast<const uint8_t*>(block), Row{codes, scales});
-}
-
-template <class Row>
-Int8Decoder decoder(DType type) {
+using Decoder = void (*)(const uint8_t* block, Row row);
+Decoder decoder(DType type) {
   switch (type) {
     case DType::kIQ1_S:
-      return decode<Row, decode_iq1_s>;
+      return decode_iq1_s;
     case DType::kIQ1_M:
-      return decode<Row, decode_iq1_m>;
+      return decode_iq1_m;
     case DType::kIQ2_XXS:
-      return decode<Row, decode_iq2_xxs>;
+      return decode_iq2_xxs;
     case DType::kIQ2_XS:
-      return decode<Row, decode_iq2_xs>;
+      return decode_iq2_xs;
     case DType::kIQ2_S:
-      return decode<Row, decode_iq2_s>;
+      return decode_iq2_s;
     case DType::kIQ3_XXS:
-      return decode<Row, decode_iq3_xxs>;
+      return decode_iq3_xxs;
     case DType::kIQ3_S:
-      return decode<Row, decode_iq3_s>;
+      return decode_iq3_s;
     case DType::kTQ1_0:
-      return decode<Row, decode_tq1_0>;
+      return decode_tq1_0;
     case DType::kTQ2_0:
-      return decode<Row, decode_tq2_0>;
+      return decode_tq2_0;
     default:
       return nullptr;
   }
@@ -280,21 +261,15 @@ Int8Decoder decoder(DType type) {
 
 }  // namespace
 
-bool decodes_to_int8(DType type) { return int8_decoder(type, 1, false) != nullptr; }
-
-Int8Decoder int8_decoder(DType type, uint32_t lanes, bool biased) {
-  if (lanes == 1 && !biased) return decoder<Row<1, false>>(type);
-  if (lanes == 16 && biased) return decoder<Row<16, true>>(type);
-  return nullptr;
-}
+bool decodes_to_int8(DType type) { return decoder(type) != nullptr; }
 
 void decode_to_int8(DType type, const void* in, int8_t* codes, float* scales, size_t values) {
-  const Int8Decoder decode = int8_decoder(type, 1, false);
+  const Decoder decode = decoder(type);
   CHECK(decode != nullptr && values % kBlock == 0);
   const size_t block_bytes = dtype_info(type).block_bytes;
   const auto* block = static_cast<const uint8_t*>(in);
   for (size_t i = 0; i < values / kBlock; ++i) {
-    decode(block + i * block_bytes, reinterpret_cast<uint8_t*>(codes + i * kBlock), scales + i * kGroups);
+    decode(block + i * block_bytes, {codes + i * kBlock, scales + i * kGroups});
   }
 }
 

@@ -26,11 +26,4 @@ bool decodes_to_int8(DType type);
 //   TQ*      d                             code = -1, 0, 1 (TQ2_0 can also hold 2)
 void decode_to_int8(DType type, const void* in, int8_t* codes, float* scales, size_t values);
 
-// The same of one block of 256 values, as a row among `lanes` whose codes are interleaved by four, as dot products of
-// vectors take them: codes 4k to 4k + 3 go to the bytes from codes + 4 * lanes * k on, scale i to scales[lanes * i].
-// `biased` codes have 128 added. Null for other types, and but for the lanes that no vectors decode for: 1, and biased
-// 16 (backend/cpu/kernels/codebooks.h).
-using Int8Decoder = void (*)(const void* block, uint8_t* codes, float* scales);
-Int8Decoder int8_decoder(DType type, uint32_t lanes, bool biased);
-
 }  // namespace ingle

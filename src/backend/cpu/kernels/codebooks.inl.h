@@ -2,7 +2,8 @@
 // record that is written. Blocks hold rows one after the other, so their fields come in by dwords, transposed; what is
 // looked up are bytes [row][4].
 //
-// A template over Ops, an instruction set's part of it: V, a vector of dwords [kLanes], and F, of floats [kLanes], with
+// A template over Ops, an instruction set's part of it: V, a vector of dwords [kLanes], and F, of floats [kLanes], for
+// records of kRecordLanes rows, with
 //   load_four       four dwords of each row, a vector each
 //   shift_right, shift_left, bit_and, bit_or  of lanes
 //   fields          byte t of each lane: the lane from bit kFirst + kStep * t on. Above its end other bits may stand:
@@ -35,7 +36,7 @@ template <class Ops>
 struct Codebooks {
   using V = typename Ops::V;
   using F = typename Ops::F;
-  static constexpr uint32_t kLanes = Ops::kLanes;
+  static constexpr uint32_t kLanes = Ops::kLanes, kRecordLanes = Ops::kRecordLanes;
 
   static GroupDecoder decoder(DType type) {
     switch (type) {
@@ -59,11 +60,12 @@ struct Codebooks {
   }
 
  private:
-  // The kLanes rows of a strip, its record, and what is asked for meanwhile.
+  // The blocks of kLanes rows, what is asked for meanwhile, and where the rows begin in the scales and in the codes of
+  // their record.
   template <size_t kBlockBytes>
-  struct Strip {
+  struct Rows {
     const uint8_t *blocks, *ahead;
-    uint8_t* record;
+    uint8_t *first_scale, *first_code;
 
     // The f16 that blocks begin with.
     INGLE_INLINE F load_d() const {
@@ -85,14 +87,14 @@ struct Codebooks {
       return dwords;
     }
 
-    INGLE_INLINE void scale(uint32_t i, F s) const { Ops::store(record + i * sizeof s, s); }
+    INGLE_INLINE void scale(uint32_t i, F s) const { Ops::store(first_scale + sizeof(float) * i * kRecordLanes, s); }
     INGLE_INLINE void scale_32(uint32_t g, F s) const {
       scale(2 * g, s);
       scale(2 * g + 1, s);
     }
     // The codes of sub-block g from its column on.
     INGLE_INLINE uint8_t* codes(uint32_t g, uint32_t column = 0) const {
-      return record + kFormatInt8.codes_offset(kRecord, kLanes) + (g * kSubBlock + column) * kLanes;
+      return first_code + (g * kSubBlock + column) * kRecordLanes;
     }
     // Asks for an eighth of what comes. All of its lines at once would fill the buffers for misses, and come in while
     // nothing is decoded: half the speed from memory.
@@ -105,105 +107,107 @@ struct Codebooks {
 
   template <auto kDecode>
   static void group(const uint8_t* blocks, const uint8_t* ahead, uint8_t* records) {
-    strips(kDecode, blocks, ahead, records);
+    all_rows(kDecode, blocks, ahead, records);
   }
   template <size_t kBlockBytes>
-  static INGLE_INLINE void strips(void (*decode)(const Strip<kBlockBytes>&), const uint8_t* blocks,
-                                  const uint8_t* ahead, uint8_t* records) {
+  static INGLE_INLINE void all_rows(void (*decode)(const Rows<kBlockBytes>&), const uint8_t* blocks,
+                                    const uint8_t* ahead, uint8_t* records) {
     for (uint32_t row = 0; row < kGroupRows; row += kLanes) {
-      decode({blocks + row * kBlockBytes, ahead == nullptr ? nullptr : ahead + row * kBlockBytes, records});
-      records += kFormatInt8.record_bytes(kRecord, kLanes);
+      uint8_t* record = records + row / kRecordLanes * kFormatInt8.record_bytes(kRecord, kRecordLanes);
+      const size_t lane = row % kRecordLanes;
+      decode({blocks + row * kBlockBytes, ahead == nullptr ? nullptr : ahead + row * kBlockBytes,
+              record + sizeof(float) * lane, record + kFormatInt8.codes_offset(kRecord, kRecordLanes) + 4 * lane});
     }
   }
 
-  static void iq2_xxs(const Strip<66>& strip) {
-    const F d = strip.load_d();
-    const auto all = strip.load();
+  static void iq2_xxs(const Rows<66>& rows) {
+    const F d = rows.load_d();
+    const auto all = rows.load();
     const V* dwords = all.at;
     for (uint32_t g = 0; g < kRecord; g++) {
-      strip.fetch_eighth(g);
+      rows.fetch_eighth(g);
       const V index = dwords[2 * g], word = dwords[2 * g + 1];
-      strip.scale_32(g, Ops::scale(d, Ops::shift_right(word, 28), kIq2Scales));
+      rows.scale_32(g, Ops::scale(d, Ops::shift_right(word, 28), kIq2Scales));
       const V signs = Ops::even_signs(Ops::template fields<0, 7>(word));
-      Ops::template put_iq2<kIq2XxsGrid>(strip.codes(g), index, index, signs);
+      Ops::template put_iq2<kIq2XxsGrid>(rows.codes(g), index, index, signs);
     }
   }
 
-  static void iq2_xs(const Strip<74>& strip) {
-    const F d = strip.load_d();
-    const auto all = strip.load();
+  static void iq2_xs(const Rows<74>& rows) {
+    const F d = rows.load_d();
+    const auto all = rows.load();
     const V* dwords = all.at;
     for (uint32_t g = 0; g < kRecord; g++) {
-      strip.fetch_eighth(g);
+      rows.fetch_eighth(g);
       const V small = Ops::shift_right(dwords[16 + g / 4], 8 * (g % 4));
-      strip.scale(2 * g, Ops::scale(d, small, kIq2Scales));
-      strip.scale(2 * g + 1, Ops::scale(d, Ops::shift_right(small, 4), kIq2Scales));
+      rows.scale(2 * g, Ops::scale(d, small, kIq2Scales));
+      rows.scale(2 * g + 1, Ops::scale(d, Ops::shift_right(small, 4), kIq2Scales));
       const V low = Ops::low_bytes(dwords[2 * g], dwords[2 * g + 1]);
       const V high = Ops::high_bytes(dwords[2 * g], dwords[2 * g + 1]);
-      Ops::template put_iq2<kIq2XsGrid>(strip.codes(g), low, high, Ops::even_signs(Ops::shift_right(high, 1)));
+      Ops::template put_iq2<kIq2XsGrid>(rows.codes(g), low, high, Ops::even_signs(Ops::shift_right(high, 1)));
     }
   }
 
-  static void iq2_s(const Strip<82>& strip) {
-    const F d = strip.load_d();
-    const auto all = strip.load();
+  static void iq2_s(const Rows<82>& rows) {
+    const F d = rows.load_d();
+    const auto all = rows.load();
     const V* dwords = all.at;
     const V *index = dwords, *signs = index + 8, *above = signs + 8, *small_scales = above + 2;
     for (uint32_t g = 0; g < kRecord; g++) {
-      strip.fetch_eighth(g);
+      rows.fetch_eighth(g);
       const V small = Ops::shift_right(small_scales[g / 4], 8 * (g % 4));
-      strip.scale(2 * g, Ops::scale(d, small, kIq2Scales));
-      strip.scale(2 * g + 1, Ops::scale(d, Ops::shift_right(small, 4), kIq2Scales));
+      rows.scale(2 * g, Ops::scale(d, small, kIq2Scales));
+      rows.scale(2 * g + 1, Ops::scale(d, Ops::shift_right(small, 4), kIq2Scales));
       const V high = Ops::template fields<0, 2>(Ops::shift_right(above[g / 4], 8 * (g % 4)));
-      Ops::template put_iq2<kIq2SGrid>(strip.codes(g), index[g], high, signs[g]);
+      Ops::template put_iq2<kIq2SGrid>(rows.codes(g), index[g], high, signs[g]);
     }
   }
 
-  static void iq3_xxs(const Strip<98>& strip) {
-    const F d = strip.load_d();
-    const auto all = strip.load();
+  static void iq3_xxs(const Rows<98>& rows) {
+    const F d = rows.load_d();
+    const auto all = rows.load();
     const V* dwords = all.at;
     for (uint32_t g = 0; g < kRecord; g++) {
-      strip.fetch_eighth(g);
+      rows.fetch_eighth(g);
       const V *index = dwords + 2 * g, word = dwords[16 + g];
-      strip.scale_32(g, Ops::scale(d, Ops::shift_right(word, 28), kIq3XxsScales));
+      rows.scale_32(g, Ops::scale(d, Ops::shift_right(word, 28), kIq3XxsScales));
       const V signs = Ops::even_signs(Ops::template fields<0, 7>(word));
-      Ops::template put_iq3<kIq3XxsGrid, kIq3XxsLevels, 0>(strip.codes(g), index[0], index[0], signs);
-      Ops::template put_iq3<kIq3XxsGrid, kIq3XxsLevels, 2>(strip.codes(g, 16), index[1], index[1], signs);
+      Ops::template put_iq3<kIq3XxsGrid, kIq3XxsLevels, 0>(rows.codes(g), index[0], index[0], signs);
+      Ops::template put_iq3<kIq3XxsGrid, kIq3XxsLevels, 2>(rows.codes(g, 16), index[1], index[1], signs);
     }
   }
 
-  static void iq3_s(const Strip<110>& strip) {
-    const F d = strip.load_d();
-    const auto all = strip.load();
+  static void iq3_s(const Rows<110>& rows) {
+    const F d = rows.load_d();
+    const auto all = rows.load();
     const V* dwords = all.at;
     const V *above = dwords + 16, *signs = above + 2, *small = signs + 8;
     for (uint32_t g = 0; g < kRecord; g++) {
-      strip.fetch_eighth(g);
+      rows.fetch_eighth(g);
       const V* index = dwords + 2 * g;
-      strip.scale_32(g, Ops::scale(d, Ops::shift_right(*small, 4 * g), kIq3SScales));
+      rows.scale_32(g, Ops::scale(d, Ops::shift_right(*small, 4 * g), kIq3SScales));
       const V high = Ops::shift_right(above[g / 4], 8 * (g % 4));
       const V first = Ops::template fields<0, 1>(high), second = Ops::template fields<4, 1>(high);
-      Ops::template put_iq3<kIq3SGrid, kIq3SLevels, 0>(strip.codes(g), index[0], first, signs[g]);
-      Ops::template put_iq3<kIq3SGrid, kIq3SLevels, 2>(strip.codes(g, 16), index[1], second, signs[g]);
+      Ops::template put_iq3<kIq3SGrid, kIq3SLevels, 0>(rows.codes(g), index[0], first, signs[g]);
+      Ops::template put_iq3<kIq3SGrid, kIq3SLevels, 2>(rows.codes(g, 16), index[1], second, signs[g]);
     }
   }
 
-  static void iq1_s(const Strip<50>& strip) {
-    const F d = strip.load_d();
-    const auto all = strip.load();
+  static void iq1_s(const Rows<50>& rows) {
+    const F d = rows.load_d();
+    const auto all = rows.load();
     const V* dwords = all.at;
     for (uint32_t g = 0; g < kRecord; g++) {
-      strip.fetch_eighth(g);
+      rows.fetch_eighth(g);
       const V word = Ops::shift_right(dwords[8 + g / 2], 16 * (g % 2));
-      strip.scale_32(g, Ops::scale(d, Ops::shift_right(word, 12), kIq1Scales));
+      rows.scale_32(g, Ops::scale(d, Ops::shift_right(word, 12), kIq1Scales));
       const V deltas = Ops::template deltas<128>(Ops::template fields<8, 0>(word));
-      Ops::put_iq1(strip.codes(g), dwords[g], Ops::template fields<0, 3>(word), deltas);
+      Ops::put_iq1(rows.codes(g), dwords[g], Ops::template fields<0, 3>(word), deltas);
     }
   }
 
-  static void iq1_m(const Strip<56>& strip) {
-    const auto all = strip.load();
+  static void iq1_m(const Rows<56>& rows) {
+    const auto all = rows.load();
     const V* dwords = all.at;
     const V *high_parts = dwords + 8, *words = high_parts + 4;
     V half = Ops::shift_right(words[1], 28);  // in the top nibbles of four words, the lowest first
@@ -213,12 +217,12 @@ struct Codebooks {
     }
     const F d = Ops::halves_to_floats(half);
     for (uint32_t g = 0; g < kRecord; g++) {
-      strip.fetch_eighth(g);
+      rows.fetch_eighth(g);
       const V small = Ops::shift_right(words[g / 4], 16 * (g / 2 % 2) + 6 * (g % 2));
-      strip.scale(2 * g, Ops::scale(d, small, kIq1Scales));
-      strip.scale(2 * g + 1, Ops::scale(d, Ops::shift_right(small, 3), kIq1Scales));
+      rows.scale(2 * g, Ops::scale(d, small, kIq1Scales));
+      rows.scale(2 * g + 1, Ops::scale(d, Ops::shift_right(small, 3), kIq1Scales));
       const V high = Ops::template fields<0, 4>(Ops::shift_right(high_parts[g / 2], 16 * (g % 2)));
-      Ops::put_iq1(strip.codes(g), dwords[g], high, Ops::template deltas<8>(high));
+      Ops::put_iq1(rows.codes(g), dwords[g], high, Ops::template deltas<8>(high));
     }
   }
 };

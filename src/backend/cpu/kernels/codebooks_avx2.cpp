@@ -52,11 +52,11 @@ consteval Bytes parities() {
   return table;
 }
 
-template <bool kBiased>
+template <uint32_t kLanesOfRecord, bool kBiased>
 struct Avx2Base {
   using V = __m256i;
   using F = __m256;
-  static constexpr uint32_t kLanes = 8;
+  static constexpr uint32_t kLanes = 8, kRecordLanes = kLanesOfRecord;
 
   template <Bytes kValue>
   static INGLE_INLINE V constant() {
@@ -155,7 +155,7 @@ struct Avx2Base {
 
   static INGLE_INLINE void put(uint8_t* codes, uint32_t k, V values) {
     if constexpr (kBiased) values = _mm256_xor_si256(values, set1(0x80));
-    _mm256_storeu_si256(reinterpret_cast<V*>(codes + k * sizeof values), values);
+    _mm256_storeu_si256(reinterpret_cast<V*>(codes + size_t{4} * k * kRecordLanes), values);
   }
   static INGLE_INLINE V add(V a, V b) { return _mm256_add_epi8(a, b); }
   template <int kFirstBit>
@@ -200,9 +200,12 @@ INGLE_REGION_END
 #include "backend/cpu/kernels/entry_lookups.inl.h"
 
 namespace ingle::cpu {
-GroupDecoder avx2_group_decoder(DType type, bool biased) {
-  return biased ? Codebooks<EntryLookups<Avx2Base<true>>>::decoder(type)
-                : Codebooks<EntryLookups<Avx2Base<false>>>::decoder(type);
+GroupDecoder avx2_group_decoder(DType type, PackTarget target) {
+  const bool biased = target.signed_bias != 0;
+  if (target.lanes == 8 && !biased) return Codebooks<EntryLookups<Avx2Base<8, false>>>::decoder(type);
+  if (target.lanes == 8) return Codebooks<EntryLookups<Avx2Base<8, true>>>::decoder(type);
+  if (target.lanes == 16 && biased) return Codebooks<EntryLookups<Avx2Base<16, true>>>::decoder(type);
+  return nullptr;
 }
 }  // namespace ingle::cpu
 

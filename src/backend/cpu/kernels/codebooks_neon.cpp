@@ -45,7 +45,7 @@ consteval Bytes bits(int first) {
 struct NeonBase {
   using V = uint32x4_t;
   using F = float32x4_t;
-  static constexpr uint32_t kLanes = 4;
+  static constexpr uint32_t kLanes = 4, kRecordLanes = kLanes;
 
   template <Bytes kValue>
   static INGLE_INLINE uint8x16_t constant() {

@@ -92,7 +92,7 @@ consteval Bytes bits(int first, int step) {
 struct VbmiCodebooks {
   using V = __m512i;
   using F = __m512;
-  static constexpr uint32_t kLanes = 16;
+  static constexpr uint32_t kLanes = 16, kRecordLanes = kLanes;
 
   static INGLE_INLINE V load(const uint8_t* p) { return _mm512_loadu_si512(p); }
   template <Bytes kValue>

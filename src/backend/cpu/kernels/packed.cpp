@@ -383,16 +383,12 @@ void decode_int8_records(DType type, const uint8_t* group, const uint8_t* ahead,
   if (const GroupDecoder decode_group = group_decoder(type, target)) {
     return decode_group(group, ahead, static_cast<uint8_t*>(records));
   }
-  const Int8Decoder decode = int8_decoder(type, target.lanes, target.signed_bias != 0);
-  CHECK(decode != nullptr);
-  const size_t block_bytes = dtype_info(type).block_bytes;
+  CHECK(target.lanes == 1 && target.signed_bias == 0);
   auto* record = static_cast<uint8_t*>(records);
-  for (uint32_t strip = 0; strip < kGroupRows; strip += target.lanes) {
-    uint8_t* codes = record + kFormatInt8.codes_offset(kRecord, target.lanes);
-    for (uint32_t lane = 0; lane < target.lanes; lane++, group += block_bytes) {
-      decode(group, codes + 4 * lane, reinterpret_cast<float*>(record) + lane);
-    }
-    record += kFormatInt8.record_bytes(kRecord, target.lanes);
+  for (uint32_t row = 0; row < kGroupRows; row++, group += dtype_info(type).block_bytes) {
+    auto* codes = reinterpret_cast<int8_t*>(record + kFormatInt8.codes_offset(kRecord, 1));
+    decode_to_int8(type, group, codes, reinterpret_cast<float*>(record), kSuper);
+    record += kFormatInt8.record_bytes(kRecord, 1);
   }
 }
 
