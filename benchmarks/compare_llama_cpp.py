@@ -7,24 +7,25 @@ in strict turns, seconds apart, one stopped while the other runs. A depth is how
 before what is measured, filled once. Several users are held against `llama-batched-bench`, both started anew in each
 round, in turn first. The peer runs with and without flash attention (at a depth with it), and the better median of the
 two stands for it, for each figure by itself, beside our turns of the same rounds; its threads are as many as ours. With
-`--kernel-bench`, how fast memory can be read, which bounds decode, is measured before and after each of our turns: the
-share is the weights that a token needs, times tokens/s, of the mean of the two.
+`--kernel-bench`, how fast memory can be read, which bounds decode, is measured before and after each turn of our decode
+without a depth: the share is the weights that a token needs, times tokens/s, of the mean of the two.
 
 Peak memory is what the kernel reports for the finished process (mapped files that it touched included), of `ingle
-bench` and `llama-bench` with a prompt that fills `--memory-context` tokens of context. The first token is timed from the
-start of `ingle run` to the first byte of its answer, the file in the page cache; llama.cpp's tools here have no such
-command, so a `llama-bench` of a prompt as long is timed, up to its output. Whose turn is first changes from round to
-round: what the process before left free is quicker to get than memory that nobody used for a while.
+bench` and `llama-bench` with a prompt that fills `--memory-context` tokens of context. The first token is timed from
+the start of `ingle run` to the first byte of its answer, the file in the page cache; llama.cpp's tools here have no
+such command, so a `llama-bench` of a prompt as long is timed, up to its output. Whose turn is first changes from
+round to round: what the process before left free is quicker to get than memory that nobody used for a while.
 
 Use:  compare_llama_cpp.py --ingle INGLE --peer-bin DIR --models FILE...
           [--users 2,4,8,16,32] [--depths 4096,16384] [--rounds 5] [--threads 2] [--kernel-bench PROGRAM] [--isa NAME]
           [--check] [--json OUT]
-`--check` exits with 1 when a figure misses its bar, or has one and was not measured, or rounds are too few. The bars of
-AVX2 are lower: on a CPU that has no more, or with `--isa avx2`, beside a llama.cpp that was built for no more
-(GGML_NATIVE off; GGML_AVX2, GGML_FMA, GGML_F16C and GGML_BMI2 on).
+`--check` exits with 1 when a figure misses its bar, or has one and was not measured, or rounds are too few. The bars
+are lower where vectors are no wider than AVX2's: on such a CPU, or with `--isa avx2`, beside a llama.cpp that was
+built for no more (GGML_NATIVE off; GGML_AVX2, GGML_FMA, GGML_F16C and GGML_BMI2 on).
 """
 
 import argparse
+import collections
 import datetime
 import json
 import os
@@ -48,7 +49,8 @@ BARS = {
 }
 BARS_MODEL = ("gemma", "smollm2")  # small models, whose bars for many users and long contexts nobody set
 LEAST_ROUNDS = 5
-AVX2_BAR = 1.2  # of every figure, where vectors are no wider
+AVX2_BAR = 1.2  # of every figure, where vectors are no wider than AVX2's
+NARROW_TABLES = ("avx2", "avxvnni", "avx512vl")  # whose vectors are not
 BANDWIDTH_BAR = 0.9  # of the read bandwidth: enough for one user's decode of a model that is not small
 MEMORY_FACTOR, MEMORY_EXTRA_BYTES = 1.1, 64 << 20  # of the file's size; beside the KV pages
 MEMORY_BAR_BYTES = 1.25 * (1 << 30)
@@ -91,7 +93,7 @@ def machine(args):
 
 def is_avx2(args):
     sets = processor()[1]
-    return args.isa == "avx2" or (not args.isa and "avx2" in sets and "avx512_vnni" not in sets)
+    return args.isa in NARROW_TABLES or (not args.isa and "avx2" in sets and "avx512_vnni" not in sets)
 
 
 def ingle_command(args, model, users, prompt, repeat, *more):
@@ -152,45 +154,71 @@ def compare_users(args, model, users):
     return {f"decode, {users} users": medians(ours, [p[flash] for p in peers])}
 
 
-def run_until(process, pattern):
-    """Reads the process's stderr up to a line that has the pattern; False if the process ends first."""
-    return any(re.search(pattern, line) for line in process.stderr)
+class Turns:
+    """A program that writes a line to stderr when it is its turn to measure. Killed at the end, if it still runs."""
+
+    def __init__(self, command):
+        self.name, self.last_lines = os.path.basename(command[0]), collections.deque(maxlen=20)
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                        text=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()  # a stopped one, too
+        self.process.communicate()
+
+    def wait_for(self, line):
+        for text in self.process.stderr:
+            if re.search(line, text):
+                return
+            self.last_lines.append(text)
+        self.fail()
+
+    def fail(self):
+        raise SystemExit(f"{self.name} ended with {self.process.wait()}:\n{''.join(self.last_lines)}")
+
+    def results(self):
+        output, errors = self.process.communicate()
+        if self.process.returncode != 0:
+            self.last_lines.append(errors)
+            self.fail()
+        return json.loads(output)
 
 
-def take_turn(args, ours, of_decode):
+def take_turn(args, ours, is_last, with_bandwidth):
     """(what the peer lost meanwhile in ns, the read bandwidth or None): one measurement of ours."""
     start = time.monotonic_ns()
-    before = read_bandwidth(args) if of_decode else None
-    ours.stdin.write("\n")
-    ours.stdin.flush()
-    run_until(ours, "ready")
-    bandwidth = (before + read_bandwidth(args)) / 2 if of_decode else None
+    before = read_bandwidth(args) if with_bandwidth else None
+    ours.process.stdin.write("\n")
+    ours.process.stdin.flush()
+    if is_last:
+        ours.process.wait()
+    else:
+        ours.wait_for("^ready$")
+    bandwidth = (before + read_bandwidth(args)) / 2 if with_bandwidth else None
     return time.monotonic_ns() - start, bandwidth
 
 
 def compare_one_user(args, model, depth):
     """As compare_users(), in strict turns. At a depth the peer has flash attention: the bar names it, it is faster."""
     settings, rounds = ("off", "on") if depth == 0 else ("on",), args.rounds
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    ours = subprocess.Popen(ingle_command(args, model, [1] * len(settings), args.prompt, rounds, "--depth", str(depth),
-                                          "--take-turns"), stdin=subprocess.PIPE, **pipes)
-    if not run_until(ours, "ready"):
-        raise SystemExit(f"ingle bench at {depth} ended with {ours.wait()}")
-    peer = subprocess.Popen(
-        [os.path.join(args.peer_bin, "llama-bench"), "-m", model, "-t", str(args.threads), "-p", str(args.prompt), "-n",
-         str(args.generate), "-r", str(rounds), "-d", str(depth), "-fa", ",".join(settings), "-o", "json",
-         "--progress"], **pipes)
-    turns = []
-    for turn in range(2 * rounds * len(settings)):
-        run_until(peer, r"(prompt|generation) run \d")  # its clock runs from here on: what it was stopped is taken off
-        peer.send_signal(signal.SIGSTOP)
-        of_decode = turn // rounds % 2 == 1
-        turns.append(take_turn(args, ours, of_decode and depth == 0 and args.kernel_bench))
-        peer.send_signal(signal.SIGCONT)
-    of_ours, of_peer = ours.communicate()[0], peer.communicate()[0]
-    if ours.returncode != 0 or peer.returncode != 0:
-        raise SystemExit(f"at {depth}: ingle bench ended with {ours.returncode}, llama-bench with {peer.returncode}")
-    speed = speeds_in_turns(args, model, json.loads(of_ours), json.loads(of_peer), turns)
+    count, turns = 2 * rounds * len(settings), []
+    with Turns(ingle_command(args, model, [1] * len(settings), args.prompt, rounds, "--depth", str(depth),
+                             "--take-turns")) as ours:
+        ours.wait_for("^ready$")
+        with Turns([os.path.join(args.peer_bin, "llama-bench"), "-m", model, "-t", str(args.threads), "-p",
+                    str(args.prompt), "-n", str(args.generate), "-r", str(rounds), "-d", str(depth), "-fa",
+                    ",".join(settings), "-o", "json", "--progress"]) as peer:
+            for turn in range(count):
+                peer.wait_for(r"(prompt|generation) run \d")  # its clock runs from here on: a stop is taken off
+                peer.process.send_signal(signal.SIGSTOP)
+                of_decode = turn // rounds % 2 == 1
+                turns.append(take_turn(args, ours, turn + 1 == count, of_decode and depth == 0 and args.kernel_bench))
+                peer.process.send_signal(signal.SIGCONT)
+            speed = speeds_in_turns(args, model, ours.results(), peer.results(), turns)
     print(f"{os.path.basename(model)} at {depth}: {speed}", file=sys.stderr)
     return {f"{figure} at {depth}" if depth else figure: found for figure, found in speed.items()}
 

@@ -253,7 +253,7 @@ bool measure(const KernelTable& table, const Weights& weights, uint32_t columns,
   });
   const double macs = double{kCols} * kRows * columns * matrices / seconds;
   const double bytes = static_cast<double>(weights.matrix_bytes) * matrices * blocks / seconds;
-  std::printf("%-7s %-8s %4u columns %8.1f GMAC/s (%3.0f %%) %7.1f GB/s (%3.0f %%)\n", std::string(table.name).c_str(),
+  std::printf("%-8s %-8s %4u columns %8.1f GMAC/s (%3.0f %%) %7.1f GB/s (%3.0f %%)\n", std::string(table.name).c_str(),
               std::string(dtype_info(type).name).c_str(), columns, macs / 1e9,
               100 * macs / (is_block_quantized(type) ? limits.int8_per_s : limits.fma_per_s), bytes / 1e9,
               100 * bytes / limits.bytes_per_s);
@@ -275,13 +275,13 @@ void measure_packing(const KernelTable& table, const Weights& weights, uint32_t 
     }
     if (++arrived % threads == 0) next = 0;
   });
-  std::printf("%-7s %-8s packing %37.1f GB/s\n", std::string(table.name).c_str(),
+  std::printf("%-8s %-8s packing %37.1f GB/s\n", std::string(table.name).c_str(),
               std::string(dtype_info(weights.type).name).c_str(), static_cast<double>(rows.size()) / seconds / 1e9);
 }
 
 void tell_tiling(const KernelTable& table, const Weights& weights) {
   constexpr const char* kFetches[] = {"never", "into L2", "into L1"};
-  std::printf("%-7s %-8s fetches ahead: %s; several strips at once with", std::string(table.name).c_str(),
+  std::printf("%-8s %-8s fetches ahead: %s; several strips at once with", std::string(table.name).c_str(),
               std::string(dtype_info(weights.type).name).c_str(),
               kFetches[static_cast<int>(weights.tiling.fetch_ahead)]);
   for (const uint32_t width : {1u, 2u, 4u, 8u}) {

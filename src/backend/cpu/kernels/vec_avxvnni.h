@@ -1,5 +1,5 @@
-// The vector vocabulary (see vec_scalar.h) for x86-64 with AVX2 and AVX-VNNI, which CPUs without AVX-512 have: Intel's
-// Core from the 12th generation on, and its small cores from the N100 on.
+// The vector vocabulary (see vec_scalar.h) for x86-64 with AVX2 and AVX-VNNI, which CPUs without AVX-512 have, too:
+// Intel's Core from the 12th generation on, and its small cores from the N100 on.
 #pragma once
 
 #include "backend/cpu/kernels/vec_avx2.h"
