@@ -32,6 +32,7 @@ import os
 import pathlib
 import platform
 import re
+import shutil
 import signal
 import statistics
 import subprocess
@@ -375,6 +376,9 @@ def main():
     parser.add_argument("--check", action="store_true", help="fail when a figure misses its bar")
     parser.add_argument("--json", metavar="OUT", help="write every figure to this file")
     args = parser.parse_args()
+    for program in (args.ingle, os.path.join(args.peer_bin, "llama-bench"), args.kernel_bench):
+        if program and not shutil.which(program):
+            parser.error(f"{program}: no such program")
     if args.isa:
         os.environ["INGLE_ISA"] = args.isa
     results = {}
