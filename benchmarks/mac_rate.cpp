@@ -23,13 +23,15 @@ struct MacRate {
   // Where a dot product takes several instructions, the compiler would compute it once for all chains, and there are
   // few registers. Elsewhere: more chains than products are under way at a time.
   static constexpr bool kInParts = (Isa::kLanes == 8 && Isa::kSignedBias == 0) || Isa::kLanes == 1;
-  static constexpr uint32_t kChains = kInParts ? 4 : Isa::kLanes == 8 ? 10 : 12;
+  // Where there are 16 registers for the weights, four activations and the sums.
+  static constexpr bool kOneWeight = !kInParts && Isa::kLanes == 8;
+  static constexpr uint32_t kChains = kInParts ? 4 : kOneWeight ? 10 : 12;
   static constexpr uint32_t kFloatChains = Isa::kLanes == 4 ? 16 : 12;
 
   static uint64_t int8(uint64_t rounds, const uint8_t* weights, const int8_t* activations, int32_t* sum) {
     if constexpr (requires { Isa::dot_whole_tiles(); }) return int8_tiles(rounds, sum);
     typename Isa::W w[4];
-    for (uint32_t i = 0; i < 4; i++) w[i] = Isa::load_w(weights + i * 4 * Isa::kLanes);
+    for (uint32_t i = 0; i < 4; i++) w[i] = Isa::load_w(weights + (kOneWeight ? 0 : i * 4 * Isa::kLanes));
     typename Isa::I acc[kChains];
     for (uint32_t c = 0; c < kChains; c++) acc[c] = Isa::set1_i32(static_cast<int32_t>(c));  // lest one stands for all
     for (uint64_t r = 0; r < rounds; r++) {
