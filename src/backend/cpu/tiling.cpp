@@ -15,9 +15,9 @@ namespace ingle::cpu {
 namespace {
 
 constexpr FetchAhead kFetches[] = {FetchAhead::kNever, FetchAhead::kIntoL2, FetchAhead::kIntoL1};
-// The widths of tiles that are measured, and those that each stands for. Up to kFew columns memory is the limit, and
-// fetching ahead makes a difference.
-constexpr uint32_t kColumns[] = {1, 4, 8}, kWidths[] = {1 | 2, 4, 8};
+// What is measured, and the widths of tiles that each stands for. Up to kFew columns memory is the limit, and fetching
+// ahead makes a difference. Of many, all tiles but the first find their weights in a cache, as in prefill.
+constexpr uint32_t kColumns[] = {1, 4, 32}, kWidths[] = {1 | 2, 4, 8};
 constexpr size_t kFew = 2;  // of kColumns
 constexpr uint32_t kAllWidths = 1 | 2 | 4 | 8;
 constexpr uint32_t kWays = 2 * (kFew * std::size(kFetches) + std::size(kColumns) - kFew);
@@ -134,7 +134,7 @@ Tiling best_tiling(const KernelTable& table, std::span<const PackedMatrix> alike
   Tiling tiling{.fetch_ahead = kFetches[best], .several_strips = 0};
   for (size_t c = 0; c < std::size(kColumns); c++) {
     const auto& [one, several] = seconds[c][c < kFew ? best : 0];
-    if (several <= one) tiling.several_strips |= kWidths[c];
+    if (several * kGain <= one) tiling.several_strips |= kWidths[c];
   }
   return tiling;
 }
