@@ -21,7 +21,7 @@ Use:  compare_llama_cpp.py --ingle INGLE --peer-bin DIR --models FILE...
           [--check] [--json OUT]
 `--check` exits with 1 when a figure misses its bar, or has one and was not measured, or rounds are too few. The bars
 are lower where vectors are no wider than AVX2's: on such a CPU, or with `--isa avx2`, beside a llama.cpp that was
-built for no more (GGML_NATIVE off; GGML_AVX2, GGML_FMA, GGML_F16C and GGML_BMI2 on).
+built for no more (GGML_NATIVE off; GGML_AVX2, GGML_FMA, GGML_F16C and GGML_BMI2 on; for `avxvnni` GGML_AVX_VNNI, too).
 """
 
 import argparse

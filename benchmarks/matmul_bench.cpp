@@ -1,7 +1,8 @@
 // Speed of the matmul kernels, by weight type and number of columns, beside the limits of the machine measured by the
 // same program: read bandwidth of memory and the rate of int8 dot products (of float multiply-adds for float weights).
-// Weights are streamed from memory, as in a model. Usage: matmul_bench [--threads N] [--isa NAME] [--type NAME]
-// [--columns N] [--check] (--type none: the limits alone; --check: fail where a type misses its bar)
+// Weights are streamed from memory, as in a model (for more than 16 columns they are one matrix, over and over).
+// Usage: matmul_bench [--threads N] [--isa NAME] [--type NAME] [--columns N] [--check]
+// (--type none: the limits alone; --check: fail where a type misses its bar)
 #include <algorithm>
 #include <atomic>
 #include <chrono>

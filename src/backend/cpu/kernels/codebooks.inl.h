@@ -1,6 +1,6 @@
-// The codebook types' blocks, which int8_decode.cpp describes, taken apart as vectors: lane r is row r, as in the
-// record that is written. Blocks hold rows one after the other, so their fields come in by dwords, transposed; what is
-// looked up are bytes [row][4].
+// The codebook types' blocks, which int8_decode.cpp describes, taken apart as vectors: lane r is row r of the
+// kLanes that are taken together. Blocks hold rows one after the other, so their fields come in by dwords, transposed;
+// what is looked up are bytes [row][4].
 //
 // A template over Ops, an instruction set's part of it: V, a vector of dwords [kLanes], and F, of floats [kLanes], for
 // records of kRecordLanes rows, with
