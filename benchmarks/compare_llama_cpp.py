@@ -227,12 +227,12 @@ def compare_one_user(args, model, depth):
 def speeds_in_turns(args, model, ours, peers, turns):
     """Of the faster setting of the peer. ours: an entry per setting; peers, turns: prefill and decode of each."""
     found = {"prefill": [], "decode": []}
+    size = bytes_per_token(args, model) if args.kernel_bench else None
     for i, peer in enumerate(peers):
         figure, of_turns = ("prefill", "decode")[i % 2], turns[i * args.rounds:(i + 1) * args.rounds]
         tokens, rates = peer["n_prompt"] + peer["n_gen"], ours[i // 2][f"{figure}_runs_tok_s"]
         entry = medians(rates, [tokens * 1e9 / (took - stop) for took, (stop, _) in zip(peer["samples_ns"], of_turns)])
         if of_turns[0][1] is not None:
-            size = bytes_per_token(args, model)
             entry["bandwidth_share"] = statistics.median(o * size / b for o, (_, b) in zip(rates, of_turns))
             entry["bandwidths"] = [bandwidth for _, bandwidth in of_turns]
         found[figure].append(entry)

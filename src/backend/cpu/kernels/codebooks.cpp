@@ -10,11 +10,12 @@ GroupDecoder group_decoder(DType type, PackTarget target) {
   }
   return avx2_group_decoder(type, target);  // which every CPU has that has tables of these targets
 #elif defined(__aarch64__)
-  if (target.lanes == 4 && target.signed_bias == 0) return neon_group_decoder(type);
-#endif
+  return target.lanes == 4 && target.signed_bias == 0 ? neon_group_decoder(type) : nullptr;
+#else
   static_cast<void>(type);
   static_cast<void>(target);
   return nullptr;
+#endif
 }
 
 }  // namespace ingle::cpu

@@ -21,7 +21,7 @@ constexpr DType kTypes[] = {DType::kIQ1_S, DType::kIQ1_M,   DType::kIQ2_XXS, DTy
                             DType::kIQ2_S, DType::kIQ3_XXS, DType::kIQ3_S};
 
 struct Vectors {
-  const char* table;  // that takes their records
+  const char* table;  // of the CPUs that have them
   PackTarget target;
 };
 constexpr Vectors kVectors[] = {{"neon", {4, 0}}, {"avx2", {8, 0}}, {"avx2", {8, 128}}, {"avx512", {16, 128}}};
@@ -30,7 +30,8 @@ constexpr Vectors kVectors[] = {{"neon", {4, 0}}, {"avx2", {8, 0}}, {"avx2", {8,
 std::vector<GroupDecoder> decoders_of(DType type, PackTarget target) {
   std::vector<GroupDecoder> decoders{group_decoder(type, target)};
 #if defined(__x86_64__)
-  decoders.push_back(avx2_group_decoder(type, target));
+  const GroupDecoder by_avx2 = avx2_group_decoder(type, target);
+  if (by_avx2 != decoders.front()) decoders.push_back(by_avx2);
 #endif
   return decoders;
 }
